@@ -1,0 +1,72 @@
+"""penguiray: flows of typed nodes on Ray.
+
+Plain typed functions become nodes, `>>` joins them to a flow, and the flow runs in this process or on a Ray cluster.
+Importing this package loads neither ray nor numpy nor pyarrow.
+"""
+
+from penguiray.errors import (
+    DeadlineExceeded,
+    FlowError,
+    LinkClosed,
+    ManyResults,
+    NodeError,
+    NoResult,
+    NotYetError,
+    PenguirayError,
+    PlacementError,
+    RemoteError,
+    ReplicaLost,
+    ResultError,
+    RunClosed,
+    StartError,
+)
+from penguiray.flow import Back, Flow, attach
+from penguiray.graph.context import Context
+from penguiray.graph.declare import actor, node
+from penguiray.graph.node import Graph, Node, fan
+from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Retry
+from penguiray.graph.values import Many, Rows
+from penguiray.ingress.ingress import DeadLetter
+from penguiray.observe.status import NodeStatus, Status
+from penguiray.patterns import fold, route
+from penguiray.run import Run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Back",
+    "Batch",
+    "Context",
+    "DeadLetter",
+    "DeadlineExceeded",
+    "Flow",
+    "FlowError",
+    "FlowOptions",
+    "Graph",
+    "LinkClosed",
+    "Many",
+    "ManyResults",
+    "NoResult",
+    "Node",
+    "NodeError",
+    "NodeOptions",
+    "NodeStatus",
+    "NotYetError",
+    "PenguirayError",
+    "PlacementError",
+    "RemoteError",
+    "ReplicaLost",
+    "ResultError",
+    "Retry",
+    "Rows",
+    "Run",
+    "RunClosed",
+    "StartError",
+    "Status",
+    "actor",
+    "attach",
+    "fan",
+    "fold",
+    "node",
+    "route",
+]

@@ -1,0 +1,25 @@
+"""Where time comes from: passed in, so that tests and simulations can bring their own."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+__all__ = ["Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """A clock that never goes back."""
+
+    def now(self) -> float:
+        """Seconds since some fixed moment."""
+
+
+class SystemClock:
+    """The machine's monotonic clock; its zero differs between hosts, so only durations travel."""
+
+    __slots__ = ()
+
+    def now(self) -> float:
+        """Seconds since some moment before the program began."""
+        return time.monotonic()

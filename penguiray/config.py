@@ -1,0 +1,49 @@
+"""The only reader of the environment. An argument wins over a variable, a variable over the default.
+
+| variable | meaning | default |
+| --- | --- | --- |
+| `PENGUIRAY_ENGINE` | engine of flows that name none: `ray` or `local` | `ray` |
+| `PENGUIRAY_PROGRESS` | `0` silences the progress view | on |
+| `RAY_ADDRESS` | Ray's own: the cluster to join; set inside Ray jobs | start one here |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal
+
+from penguiray.errors import FlowError
+
+__all__ = ["EngineName", "engine_name", "is_notebook", "ray_address", "wants_progress"]
+
+EngineName = Literal["ray", "local"]
+
+
+def engine_name(given: EngineName | None) -> EngineName:
+    """The engine to use.
+
+    Raises:
+        FlowError: There is no engine of that name.
+    """
+    name = given or os.environ.get("PENGUIRAY_ENGINE") or "ray"
+    if name == "local":
+        return "local"
+    if name == "ray":
+        return "ray"
+    raise FlowError(f"there is no engine {name!r}: use 'ray' or 'local'")
+
+
+def wants_progress(given: bool | None) -> bool:
+    """Whether a map on a flow shows its progress."""
+    return given if given is not None else os.environ.get("PENGUIRAY_PROGRESS", "1") != "0"
+
+
+def ray_address(given: str | None) -> str | None:
+    """The Ray cluster to join, or None to start one on this host."""
+    return given or os.environ.get("RAY_ADDRESS") or None
+
+
+def is_notebook() -> bool:
+    """Whether this process is a notebook's kernel."""
+    return "ipykernel" in sys.modules

@@ -1,0 +1,250 @@
+"""A graph with a name, ready to run: locally in this process, or on Ray."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from penguiray.config import EngineName, engine_name, wants_progress
+from penguiray.errors import NodeError, NotYetError
+from penguiray.graph.check import check_flow
+from penguiray.graph.node import Graph
+from penguiray.graph.policies import FlowOptions
+from penguiray.graph.spec import FlowSpec
+from penguiray.plan.compile import compile_plan
+from penguiray.plan.plan import Plan
+from penguiray.results import AsyncResults, Results
+from penguiray.run import Run
+
+__all__ = ["Back", "Flow", "attach"]
+
+I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this package
+O = TypeVar("O")  # noqa: E741 - the output of a flow
+
+
+class Flow(Generic[I, O]):
+    """A checked graph of nodes: messages of type I enter at its sources, results of type O leave at its ends.
+
+    Building a flow checks it: unique names, types that fit along every edge, no cycle, options in range.
+    """
+
+    def __init__(
+        self,
+        graph: Graph[I, O],
+        *,
+        name: str = "flow",
+        back: Iterable[Back] = (),
+        options: FlowOptions | None = None,
+    ) -> None:
+        """Check a graph and name it.
+
+        Args:
+            graph: Nodes joined by `>>`; a single node is a graph too.
+            name: Names the run, its actors and everything that is reported.
+            back: Not yet: declared back edges.
+            options: Limits of the flow.
+
+        Raises:
+            FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
+        """
+        if tuple(back):
+            raise NotYetError("back edges are not built yet; leave `back` out")
+        self._spec = check_flow(graph.shape, name, options or FlowOptions())
+
+    @property
+    def name(self) -> str:
+        """Name of the flow."""
+        return self._spec.name
+
+    @property
+    def spec(self) -> FlowSpec:
+        """The flow as data."""
+        return self._spec
+
+    def plan(self, *, cpus: int = 1) -> Plan:
+        """What would run on so many CPUs; nothing is started. `print` it to see stages, replicas and reasons."""
+        return compile_plan(self._spec, cpus=cpus)
+
+    def start(
+        self, *, engine: EngineName | None = None, address: str | None = None, seed: int | None = None
+    ) -> Run[I, O]:
+        """Start the flow and return at once; `with flow.start() as run:` waits until it is ready.
+
+        Args:
+            engine: "ray", or "local" for this process. None: `PENGUIRAY_ENGINE`, else "ray".
+            address: Ray cluster to join. None: the one this program is connected to or runs in; else Ray is started
+                on this host.
+            seed: For the local engine: makes its shuffling repeatable.
+
+        Raises:
+            FlowError: There is no such engine.
+        """
+        if engine_name(engine) == "local":
+            from penguiray.local import LocalEngine  # noqa: PLC0415 - flows on Ray do without it
+
+            local = LocalEngine(self.plan(), seed=seed)
+            local.open()
+            return Run(local, self._spec)
+        from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
+
+        ray = RayEngine(self._spec, address=address)
+        ray.open()
+        return Run(ray, self._spec)
+
+    @overload
+    def map(
+        self,
+        inputs: Iterable[I],
+        *,
+        ordered: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        engine: EngineName | None = None,
+        address: str | None = None,
+        progress: bool | None = None,
+    ) -> Results[O]: ...
+    @overload
+    def map(
+        self,
+        inputs: Iterable[I],
+        *,
+        ordered: bool = False,
+        on_error: Literal["yield"],
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        engine: EngineName | None = None,
+        address: str | None = None,
+        progress: bool | None = None,
+    ) -> Results[O | NodeError]: ...
+    def map(
+        self,
+        inputs: Iterable[I],
+        *,
+        engine: EngineName | None = None,
+        address: str | None = None,
+        progress: bool | None = None,
+        **wishes: Any,
+    ) -> Results[Any]:
+        """Start, stream, drain, stop: `for vector in flow.map(urls)`.
+
+        The flow starts with the first result asked for, and is gone when the loop is left, whichever way.
+
+        Args:
+            inputs: Any iterable; see `Run.map` for it and for the further arguments.
+            ordered: Give results in the order of the inputs.
+            on_error: Raise at a failed input's place, yield its error, or skip it.
+            window: Inputs that may be under way.
+            headers: What nodes see as `ctx.headers`.
+            engine: See `start`.
+            address: See `start`.
+            progress: Whether to show progress on stderr once it takes longer than 2 s. None: `PENGUIRAY_PROGRESS`,
+                else yes.
+            **wishes: The arguments above that `Run.map` takes.
+        """
+        return Results(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
+
+    def _map(
+        self,
+        inputs: Iterable[I],
+        *,
+        engine: EngineName | None,
+        address: str | None,
+        progress: bool | None,
+        wishes: dict[str, Any],
+    ) -> Iterator[Any]:
+        from penguiray.ui.progress import Progress  # noqa: PLC0415 - only this call shows anything
+
+        with (
+            self.start(engine=engine, address=address) as run,
+            Progress(run.status, is_on=wants_progress(progress)),
+            run.map(inputs, **wishes) as results,
+        ):
+            yield from results
+
+    @overload
+    def amap(
+        self,
+        inputs: Iterable[I],
+        *,
+        ordered: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        engine: EngineName | None = None,
+        address: str | None = None,
+    ) -> AsyncResults[O]: ...
+    @overload
+    def amap(
+        self,
+        inputs: Iterable[I],
+        *,
+        ordered: bool = False,
+        on_error: Literal["yield"],
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        engine: EngineName | None = None,
+        address: str | None = None,
+    ) -> AsyncResults[O | NodeError]: ...
+    def amap(
+        self, inputs: Iterable[I], *, engine: EngineName | None = None, address: str | None = None, **wishes: Any
+    ) -> AsyncResults[Any]:
+        """Twin of `map` for async code; leave an unfinished loop inside `async with`, which stops the run."""
+        return AsyncResults(self._amap(inputs, engine, address, wishes))
+
+    async def _amap(
+        self, inputs: Iterable[I], engine: EngineName | None, address: str | None, wishes: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        async with self.start(engine=engine, address=address) as run, run.amap(inputs, **wishes) as results:
+            async for result in results:
+                yield result
+
+    def collect(
+        self,
+        inputs: Iterable[I],
+        *,
+        ordered: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        engine: EngineName | None = None,
+        address: str | None = None,
+        progress: bool | None = None,
+    ) -> list[O]:
+        """All results of `map` as a list."""
+        results = self.map(
+            inputs, ordered=ordered, on_error=on_error, engine=engine, address=address, progress=progress
+        )
+        return list(results)
+
+    async def acollect(
+        self,
+        inputs: Iterable[I],
+        *,
+        ordered: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        engine: EngineName | None = None,
+        address: str | None = None,
+    ) -> list[O]:
+        """Twin of `collect` for async code."""
+        results = self.amap(inputs, ordered=ordered, on_error=on_error, engine=engine, address=address)
+        return [result async for result in results]
+
+    def explain(self) -> str:
+        """Not yet: what would run and why. `print(flow.plan())` shows stages and reasons."""
+        raise NotYetError("flow.explain() is not built yet; print(flow.plan(cpus=...)) shows stages and reasons")
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
+
+
+class Back(Generic[I]):
+    """Not yet: a declared back edge, `pr.Back(review, draft, max_hops=8)`."""
+
+    def __init__(self, source: Graph[Any, I], target: Graph[I, Any], *, max_hops: int = 32) -> None:
+        raise NotYetError(f"back edges are not built yet (from {source!r} to {target!r}, {max_hops} hops)")
+
+
+def attach(name: str) -> Run[Any, Any]:
+    """Not yet: find a run of another process by its name."""
+    raise NotYetError(f"pr.attach({name!r}) is not built yet; keep the handle that flow.start() gave")
+
+

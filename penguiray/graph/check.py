@@ -1,0 +1,86 @@
+"""What must hold of a flow before anything runs: each fault is named with its nodes and where they were written."""
+
+from __future__ import annotations
+
+import inspect
+
+from penguiray.errors import FlowError
+from penguiray.graph.policies import FlowOptions
+from penguiray.graph.spec import Edge, FlowSpec, NodeSpec, Shape
+from penguiray.graph.types import accepts, show
+
+__all__ = ["check_flow", "order"]
+
+
+def check_flow(shape: Shape, name: str, options: FlowOptions) -> FlowSpec:
+    """Check a graph and name it.
+
+    Raises:
+        FlowError: Two nodes of one name, an edge between types that cannot fit, a cycle, or an unusable name.
+    """
+    if not name or "/" in name:
+        raise FlowError(f"flow name {name!r}: give a text that is not empty and has no '/'")
+    _check_names(shape, name)
+    for edge in shape.edges:
+        _check_edge(edge, name)
+    order(shape, name)
+    return FlowSpec(name, shape, options)
+
+
+def _check_names(shape: Shape, flow: str) -> None:
+    seen: dict[str, NodeSpec] = {}
+    for node in shape.nodes:
+        other = seen.setdefault(node.name, node)
+        if other is not node:
+            raise FlowError(
+                f"flow {flow!r}: two nodes are named {node.name!r} ({other.where} and {node.where}); "
+                f"give one of them another name with .options(name=...)",
+                node=node.name,
+            )
+
+
+def _check_edge(edge: Edge, flow: str) -> None:
+    given, wanted = edge.source.signature.output_type, edge.target.signature.input_type
+    if given is type(None):
+        raise FlowError(
+            f"flow {flow!r}: node {edge.source.name!r} ({edge.source.where}) returns None, so nothing would ever reach "
+            f"{edge.target.name!r}; return a value, or end the flow there",
+            node=edge.source.name,
+        )
+    if not accepts(wanted, given):
+        raise FlowError(
+            f"flow {flow!r}: {edge.source.name!r} ({edge.source.where}) gives {show(given)}, "
+            f"but {edge.target.name!r} ({edge.target.where}) takes {show(wanted)}{_hint(wanted, given)}",
+            node=edge.target.name,
+        )
+
+
+def _hint(wanted: object, given: object) -> str:
+    if inspect.isclass(given) and getattr(wanted, "__origin__", None) in {list, tuple} or wanted is list:
+        return "; a node that takes a list of messages needs batch=pr.Batch(...)"
+    return ""
+
+
+def order(shape: Shape, flow: str) -> tuple[NodeSpec, ...]:
+    """The nodes in an order in which every edge points forward.
+
+    Source: A. B. Kahn, "Topological sorting of large networks", Communications of the ACM 5(11), 1962.
+
+    Raises:
+        FlowError: The graph has a cycle.
+    """
+    waiting = {node: sum(edge.target is node for edge in shape.edges) for node in shape.nodes}
+    ready = [node for node, entering in waiting.items() if entering == 0]
+    done: list[NodeSpec] = []
+    while ready:
+        node = ready.pop(0)
+        done.append(node)
+        for edge in shape.edges:
+            if edge.source is node:
+                waiting[edge.target] -= 1
+                if waiting[edge.target] == 0:
+                    ready.append(edge.target)
+    if len(done) < len(shape.nodes):
+        names = " >> ".join(node.name for node in shape.nodes if node not in done)
+        raise FlowError(f"flow {flow!r}: the nodes {names} form a cycle; declare the way back with back=[pr.Back(...)]")
+    return tuple(done)

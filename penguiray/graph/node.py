@@ -1,0 +1,186 @@
+"""Nodes and graphs as the user handles them: immutable values that `>>` joins into new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from penguiray.errors import FlowError
+from penguiray.graph.code import by_name
+from penguiray.graph.spec import NodeSpec, Shape
+
+__all__ = ["ActorNode", "FunctionNode", "Graph", "Node", "fan"]
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+I_contra = TypeVar("I_contra", contravariant=True)
+O_co = TypeVar("O_co", covariant=True)
+I = TypeVar("I")  # noqa: E741 - the input of a graph, as everywhere in this package
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+
+class Graph(Generic[I_contra, O_co]):
+    """Nodes joined by edges: messages of type I enter at its sources, messages of type O leave at its ends.
+
+    `a >> b` is a new graph and leaves both as they were. Every successor gets every message: `a >> (b, c) >> d` sends
+    each message of `a` to both `b` and `c`, and what both give to `d`.
+    """
+
+    __slots__ = ("_shape",)
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+
+    @property
+    def shape(self) -> Shape:
+        """Nodes, edges, sources and ends."""
+        return self._shape
+
+    @overload
+    def __rshift__(self, other: Graph[O_co, A], /) -> Graph[I_contra, A]: ...
+    @overload
+    def __rshift__(self, other: tuple[Graph[O_co, A], Graph[O_co, B]], /) -> Graph[I_contra, A | B]: ...
+    @overload
+    def __rshift__(
+        self, other: tuple[Graph[O_co, A], Graph[O_co, B], Graph[O_co, C]], /
+    ) -> Graph[I_contra, A | B | C]: ...
+    @overload
+    def __rshift__(
+        self, other: tuple[Graph[O_co, A], Graph[O_co, B], Graph[O_co, C], Graph[O_co, D]], /
+    ) -> Graph[I_contra, A | B | C | D]: ...
+    @overload
+    def __rshift__(self, other: Sequence[Graph[O_co, A]], /) -> Graph[I_contra, A]: ...
+    def __rshift__(self, other: Any, /) -> Graph[Any, Any]:
+        """Join every end of this graph to every source of the other."""
+        return Graph(self._shape.before(_as_graph(other).shape))
+
+    def __rrshift__(self, other: Sequence[Graph[I, I_contra]], /) -> Graph[I, O_co]:
+        """Let `(a, b) >> c` mean `pr.fan(a, b) >> c`."""
+        return Graph(_as_graph(other).shape.before(self._shape))
+
+    def __repr__(self) -> str:
+        edges = ", ".join(f"{edge.source.name} >> {edge.target.name}" for edge in self._shape.edges)
+        return f"<Graph {edges or ', '.join(node.name for node in self._shape.nodes)}>"
+
+
+def _as_graph(value: Any) -> Graph[Any, Any]:
+    if isinstance(value, Graph):
+        return value
+    if isinstance(value, tuple | list) and value:
+        return fan(*value)
+    if isinstance(value, ActorNode):
+        raise FlowError(f"{value!r} is not built yet: write {value.name}(...) with its constructor's arguments")
+    if callable(value):
+        name = getattr(value, "__name__", repr(value))
+        raise FlowError(f"{name} is a plain function: decorate it with @pr.node (a class with pr.actor(...)) first")
+    raise FlowError(f"`>>` joins nodes, graphs and tuples of them, not {value!r}")
+
+
+@overload
+def fan(first: Graph[I, A], /) -> Graph[I, A]: ...
+@overload
+def fan(first: Graph[I, A], second: Graph[I, B], /) -> Graph[I, A | B]: ...
+@overload
+def fan(first: Graph[I, A], second: Graph[I, B], third: Graph[I, C], /) -> Graph[I, A | B | C]: ...
+@overload
+def fan(*graphs: Graph[I, A]) -> Graph[I, A]: ...
+def fan(*graphs: Graph[Any, Any]) -> Graph[Any, Any]:
+    """Put graphs side by side: `pr.fan(a, b) >> (c, d)`. Each takes every message; the ends of all are the ends."""
+    if not graphs:
+        raise FlowError("pr.fan() needs at least one node or graph")
+    shape = _as_graph(graphs[0]).shape
+    for graph in graphs[1:]:
+        shape = shape.beside(_as_graph(graph).shape)
+    return Graph(shape)
+
+
+class Node(Graph[I_contra, O_co]):
+    """A graph of one node."""
+
+    __slots__ = ("_spec",)
+
+    def __init__(self, spec: NodeSpec) -> None:
+        super().__init__(Shape((spec,), (), (spec,), (spec,)))
+        self._spec = spec
+
+    @property
+    def name(self) -> str:
+        """Name of the node in its flow."""
+        return self._spec.name
+
+    @property
+    def spec(self) -> NodeSpec:
+        """The node as data."""
+        return self._spec
+
+    def options(self, **changes: Any) -> Self:
+        """The same code as another node, with other options.
+
+        Args:
+            **changes: Fields of `pr.NodeOptions`, for instance `name=`, `replicas=`, `fuse=False`.
+
+        Raises:
+            FlowError: An option is unknown or out of range.
+        """
+        return self._with_spec(self._spec.with_options(self._spec.options.updated(**changes)))
+
+    def _with_spec(self, spec: NodeSpec) -> Self:
+        return type(self)(spec)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name} from {self._spec.where}>"
+
+
+class FunctionNode(Node[I_contra, O_co], Generic[P, R_co, I_contra, O_co]):
+    """A node made of a function, which can still be called directly."""
+
+    def __init__(self, spec: NodeSpec) -> None:
+        super().__init__(spec)
+        self.__wrapped__: Callable[P, R_co] = spec.code.target
+        for attribute in ("__doc__", "__module__", "__name__", "__qualname__"):
+            setattr(self, attribute, getattr(spec.code.target, attribute, None))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call the function itself, with no flow around it."""
+        return self.__wrapped__(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return by_name(self) or (FunctionNode, (self._spec,))
+
+
+class ActorNode(Generic[P, I_contra, O_co]):
+    """A node class that waits for its constructor's arguments: `embed("small")` is the node."""
+
+    def __init__(self, blank: NodeSpec) -> None:
+        self._blank = blank
+        self.__wrapped__: type = blank.code.target
+        for attribute in ("__doc__", "__module__", "__name__", "__qualname__"):
+            setattr(self, attribute, getattr(blank.code.target, attribute, None))
+
+    @property
+    def name(self) -> str:
+        """Name that the node will have."""
+        return self._blank.name
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[I_contra, O_co]:
+        """Make the node; the class is built with these arguments in each replica, not here."""
+        blank = self._blank
+        return Node(
+            NodeSpec(
+                blank.name, blank.kind, blank.code, blank.signature, blank.options, blank.where, (args, dict(kwargs))
+            )
+        )
+
+    def options(self, **changes: Any) -> Self:
+        """The same class with other options; see `Node.options`."""
+        return type(self)(self._blank.with_options(self._blank.options.updated(**changes)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return by_name(self) or (ActorNode, (self._blank,))
+
+    def __repr__(self) -> str:
+        return f"<ActorNode {self.name} from {self._blank.where}>"
+

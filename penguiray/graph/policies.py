@@ -1,0 +1,222 @@
+"""How calls are made and where replicas live, as the user says it: frozen values, checked when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from penguiray.errors import FlowError, NotYetError
+
+__all__ = ["UNSET", "Batch", "FlowOptions", "NodeOptions", "Retry"]
+
+
+def _require(ok: bool, owner: str, what: str) -> None:
+    if not ok:
+        raise FlowError(f"{owner}: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Run a failed call again, after a random pause that grows: exponential back-off with full jitter.
+
+    A retry repeats the node's effects, so it is off unless asked for. A message that waits for its next attempt
+    holds no slot of the node, and never waits past its deadline.
+
+    Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015; the budget is a token
+    bucket as in gRPC's retry throttling (proposal A6).
+    """
+
+    max_attempts: int = 3
+    """Attempts in all, the first included; at least 1."""
+    initial_s: float = 0.1
+    """Upper bound of the first pause in seconds; the pause is drawn evenly from 0 to the bound."""
+    max_s: float = 30.0
+    """The bound doubles with each attempt, and stops growing here."""
+    on: tuple[type[Exception], ...] = (Exception,)
+    """Exceptions that are worth another attempt; time-outs arrive as `TimeoutError`."""
+    budget_ratio: float = 0.2
+    """Retries earned by each first attempt in a replica. Lower is safer for what the node calls when that is ill."""
+    budget_reserve: int = 100
+    """Retries a replica has before it has earned any, and the most that it can save up."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on", tuple(self.on) if isinstance(self.on, Sequence) else (self.on,))
+        _require(self.max_attempts >= 1, "Retry", f"max_attempts must be at least 1, not {self.max_attempts}")
+        _require(0 <= self.initial_s <= self.max_s, "Retry", "needs 0 <= initial_s <= max_s")
+        _require(self.budget_ratio >= 0 and self.budget_reserve >= 0, "Retry", "the budget cannot be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Call the node with a list of messages instead of one.
+
+    A batch is cut when it is full, when its oldest message has waited long enough, or when no more input will come.
+    """
+
+    max_size: int = 64
+    """Most messages in one call; at least 1."""
+    max_wait_s: float = 0.01
+    """Longest wait of a message for others to join it, in seconds. Larger fills batches, smaller answers sooner."""
+
+    def __post_init__(self) -> None:
+        _require(self.max_size >= 1, "Batch", f"max_size must be at least 1, not {self.max_size}")
+        _require(self.max_wait_s >= 0, "Batch", f"max_wait_s cannot be negative, not {self.max_wait_s}")
+
+
+class _Unset:
+    """The option was not given; penguiray chooses."""
+
+    _instance: _Unset | None = None
+
+    def __new__(cls) -> _Unset:
+        if cls._instance is None:
+            cls._instance = super().__new__(cls)
+        return cls._instance
+
+    def __repr__(self) -> str:
+        return "unset"
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Any = _Unset()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """Everything that can be said about a node besides its function; the words of Ray keep Ray's meaning."""
+
+    name: str = UNSET
+    """Name in the flow, unique there. Unset: the name of the function or class."""
+    num_cpus: float = UNSET
+    """CPUs that each replica reserves, as in Ray. Unset: penguiray chooses, and reserves nothing."""
+    num_gpus: float = UNSET
+    """GPUs that each replica reserves; fractions share one. Unset: none."""
+    memory: int = UNSET
+    """Bytes of memory that each replica reserves. Unset: none."""
+    resources: Mapping[str, float] = UNSET
+    """Custom resources that each replica reserves. Unset: none."""
+    label_selector: Mapping[str, str] = UNSET
+    """Labels of the hosts where replicas may live, in Ray's syntax. Unset: any host."""
+    runtime_env: Mapping[str, Any] = UNSET
+    """Ray's runtime environment of the replicas; slows their start. Unset: the job's."""
+    replicas: int | tuple[int, int] = UNSET
+    """How many replicas, or (fewest, most). Unset: from 1 to the CPUs of the cluster."""
+    concurrency: int = UNSET
+    """Calls that one replica runs at the same time. Unset: 1 for sync functions, 32 for async ones."""
+    batch: Batch = UNSET
+    """Hand the node lists of messages. Unset: one message a call."""
+    retry: Retry = UNSET
+    """When to run a failed call again. Unset: never, since running twice is not free of effects."""
+    timeout_s: float = UNSET
+    """Longest that one attempt may take, in seconds. Unset: no limit."""
+    delivery: Literal["at_least_once", "at_most_once"] = UNSET
+    """What may happen to a message when its replica is lost. Unset: at least once."""
+    deterministic: bool = UNSET
+    """Whether the same input gives the same number and order of outputs. Unset: True."""
+    fuse: bool = UNSET
+    """Whether the node may share a replica with its neighbours. Unset: yes, where the plan finds it equal."""
+    validate: bool = UNSET
+    """Whether pydantic checks every message on its way into this node. Unset: no, only where the flow begins."""
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            check = _CHECKS.get(option.name)
+            if value is not UNSET and check is not None and not check(value):
+                raise FlowError(f"option {option.name}={value!r} is out of range; {_RANGES[option.name]}")
+        _refuse_unbuilt(self)
+
+    @property
+    def retry_or_none(self) -> Retry | None:
+        """The retry policy, or None where a failed call is final."""
+        return self.retry or None
+
+    @property
+    def batch_or_none(self) -> Batch | None:
+        """The batch policy, or None where the node is called with single messages."""
+        return self.batch or None
+
+    @property
+    def timeout_or_none(self) -> float | None:
+        """Seconds that one attempt may take, or None for no limit."""
+        return None if self.timeout_s is UNSET else self.timeout_s
+
+    def updated(self, **changes: Any) -> NodeOptions:
+        """These options with some of them changed; an unknown name is an error that lists the known ones."""
+        known = {option.name for option in fields(self)}
+        for name in changes:
+            _require(name in known, "options", f"there is no option {name!r}; known are {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+
+def _is_replicas(value: Any) -> bool:
+    if isinstance(value, int):
+        return value >= 1
+    return isinstance(value, tuple) and len(value) == 2 and 1 <= value[0] <= value[1]
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and value >= 0
+
+
+_CHECKS: dict[str, Any] = {
+    "name": lambda v: isinstance(v, str) and bool(v) and "/" not in v,
+    "num_cpus": _is_amount,
+    "num_gpus": _is_amount,
+    "memory": _is_amount,
+    "replicas": _is_replicas,
+    "concurrency": lambda v: isinstance(v, int) and v >= 1,
+    "batch": lambda v: isinstance(v, Batch),
+    "retry": lambda v: isinstance(v, Retry),
+    "timeout_s": lambda v: isinstance(v, int | float) and v > 0,
+    "delivery": lambda v: v in {"at_least_once", "at_most_once"},
+}
+_RANGES: dict[str, str] = {
+    "name": "give a text that is not empty and has no '/'",
+    "num_cpus": "give a number that is not negative",
+    "num_gpus": "give a number that is not negative",
+    "memory": "give bytes, not negative",
+    "replicas": "give a number from 1, or (fewest, most)",
+    "concurrency": "give a whole number from 1",
+    "batch": "give a pr.Batch(...)",
+    "retry": "give a pr.Retry(...)",
+    "timeout_s": "give seconds above 0",
+    "delivery": "give 'at_least_once' or 'at_most_once'",
+}
+
+
+def _refuse_unbuilt(options: NodeOptions) -> None:
+    if options.delivery == "at_most_once":
+        raise NotYetError("delivery='at_most_once' is not built yet; leave `delivery` unset")
+    if options.deterministic is False:
+        raise NotYetError("deterministic=False is not built yet; leave `deterministic` unset")
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOptions:
+    """Limits of a whole flow. The defaults are the safe choice; each says when to change it."""
+
+    inline_limit_bytes: int = 64 * 1024
+    """A buffer above this size travels through the object store, beside the frame's body instead of in it."""
+    retention_bytes: int = 64 * 1024 * 1024
+    """Most bytes that one sender keeps for messages that are not settled. Today it bounds what is in flight."""
+    link_messages: int = 2_000
+    """Messages that may be on the way to one replica. Smaller bounds memory, larger hides slow links."""
+    link_bytes: int = 16 * 1024 * 1024
+    """Bytes that may be on the way to one replica; one message always passes."""
+    frame_messages: int = 1_000
+    """Most messages in one frame."""
+    max_hops: int = field(default=32)
+    """Most back edges that descendants of one input may take. Kept by type only until cycles exist."""
+    max_live_messages: int = field(default=100_000)
+    """Most unfinished messages that one input may have. Kept by type only until budgets are enforced."""
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            _require(getattr(self, option.name) >= 1, "FlowOptions", f"{option.name} must be at least 1")

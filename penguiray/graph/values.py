@@ -1,0 +1,41 @@
+"""Values with a meaning of their own in what a node returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Many", "Rows"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Many(Generic[T_co]):
+    """Several messages as one entry of a batch node's result: `pr.Many(values)`."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Iterable[T_co]) -> None:
+        self.values: tuple[T_co, ...] = tuple(values)
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self.values)
+
+    def __repr__(self) -> str:
+        return f"Many({list(self.values)!r})"
+
+
+class Rows:
+    """Result of an Arrow or numpy batch node whose length differs from its input's: `pr.Rows(table, parent=indices)`."""
+
+    __slots__ = ("parent", "table")
+
+    def __init__(self, table: Any, *, parent: Iterable[int]) -> None:
+        """Say which input each row came from.
+
+        Args:
+            table: Arrow table of n rows, or numpy array of shape (n, ...).
+            parent: n indices into the batch that the node was given, from 0; in any order, gaps allowed.
+        """
+        self.table = table
+        self.parent: tuple[int, ...] = tuple(int(index) for index in parent)

@@ -1,0 +1,48 @@
+"""pydantic's check of what enters a flow: once, here, and not again on every hop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from penguiray.graph.spec import NodeSpec
+from penguiray.graph.types import is_checked
+
+__all__ = ["InputCheck"]
+
+
+class InputCheck:
+    """Turns an input into one checked value for each source of the flow."""
+
+    __slots__ = ("_checks",)
+
+    def __init__(self, sources: tuple[NodeSpec, ...]) -> None:
+        known: dict[Any, Callable[[Any], Any] | None] = {}
+        self._checks: list[Callable[[Any], Any] | None] = []
+        for source in sources:
+            annotation = source.signature.input_type
+            key = annotation if getattr(annotation, "__hash__", None) else id(annotation)
+            if key not in known:
+                known[key] = _validator(annotation)
+            self._checks.append(known[key])
+
+    def __call__(self, value: Any) -> list[Any]:
+        """Check an input.
+
+        Raises:
+            pydantic.ValidationError: It does not fit a source's annotation; says the path of the field.
+        """
+        return [value if check is None else check(value) for check in self._checks]
+
+
+def _validator(annotation: Any) -> Callable[[Any], Any] | None:
+    if not is_checked(annotation) or annotation is object:
+        return None
+    from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, errors  # noqa: PLC0415 - slow import
+
+    try:
+        return TypeAdapter(annotation).validate_python
+    except PydanticSchemaGenerationError:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python
+    except errors.PydanticUndefinedAnnotation:
+        return None

@@ -1,0 +1,106 @@
+"""What a run needs of a shell: declared here, implemented by the local engine and by the one on Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+from penguiray.ingress.ingress import Ingress
+from penguiray.plan.plan import Plan
+
+__all__ = ["Engine", "EngineState", "Signal", "ThreadSignal"]
+
+EngineState = Literal["starting", "running", "stopped", "failed"]
+
+
+class Signal(Protocol):
+    """Wakes one waiting call."""
+
+    def set(self) -> None:
+        """There is news; may be called from any thread, with the engine's lock held."""
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Block until there is news, and take note of it; False if the time ran out."""
+
+    async def wait_async(self, timeout_s: float | None) -> bool:
+        """Like `wait`, without blocking the loop."""
+
+
+class Engine(Protocol):
+    """A plan on its way through starting, running and stopping."""
+
+    plan: Plan
+    ingress: Ingress
+    """Guarded by `lock`."""
+    lock: AbstractContextManager[Any]
+
+    @property
+    def state(self) -> EngineState:
+        """Where in its life it is."""
+
+    def open(self) -> None:
+        """Begin to start, and return at once."""
+
+    def started(self) -> Signal:
+        """Set once the start has ended, well or not; `check_started` says which."""
+
+    def check_started(self) -> bool:
+        """Whether all replicas are ready.
+
+        Raises:
+            StartError: A replica could not be started.
+        """
+
+    def signal(self) -> Signal:
+        """A fresh signal for one call."""
+
+    def stop(self, *, finish: bool) -> None:
+        """End all replicas and wait for that; with `finish` their nodes' `close()` is called first. Idempotent."""
+
+
+class ThreadSignal:
+    """Signal for engines that work in another thread than their callers."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        with self._lock:
+            self._event.set()
+            waiters, self._waiters = self._waiters, []
+        for loop, future in waiters:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_resolve, future)
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Block the calling thread; Ctrl-C is noticed."""
+        came = self._event.wait(timeout_s)
+        self._event.clear()
+        return came
+
+    async def wait_async(self, timeout_s: float | None) -> bool:
+        """Await on the running loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            if not self._event.is_set():
+                self._waiters.append((loop, future))
+            else:
+                future.set_result(None)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,139 @@
+"""Between a caller's inputs and its results: reads as far as the window allows, and gives what has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from penguiray.clock import SystemClock
+from penguiray.errors import DeadlineExceeded
+from penguiray.ingress.call import State, facts_for
+from penguiray.ingress.check import InputCheck
+from penguiray.ingress.engine import Engine
+
+__all__ = ["Feed", "is_loop_running"]
+
+
+class Feed:
+    """One call's inputs and results. It never waits: its owner does, by `signal`, blocking or not."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        check: InputCheck,
+        inputs: Iterable[Any],
+        *,
+        ordered: bool = False,
+        window: int | None = None,
+        timeout_s: float | None = None,
+        trace_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        is_ask: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._check = check
+        self._inputs = iter(inputs)
+        self._clock = SystemClock()
+        self._timeout_s = timeout_s
+        now = self._clock.now()
+        self._deadline = None if timeout_s is None else now + timeout_s
+        self._is_ask = is_ask
+        self.signal = engine.signal()
+        """Set when there is news for this call."""
+        facts = facts_for(trace_id, headers, timeout_s, now)
+        with engine.lock:
+            self._call = engine.ingress.open_call(
+                ordered=ordered, facts=facts, wake=self.signal.set, window=2 if is_ask else window
+            )
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until the call's deadline."""
+        return None if self._deadline is None else max(0.0, self._deadline - self._clock.now())
+
+    @property
+    def has_results(self) -> bool:
+        """Whether something can be taken."""
+        return self._call.has_results or self._call.is_closed
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether so much of the window is free that reading inputs is worth while."""
+        return self._engine.ingress.wants_input(self._call) and self._call.room >= self._call.window.size // 4
+
+    def fill(self) -> bool:
+        """Read inputs while the window has room, but half a window at most while results wait; False at the end."""
+        most = max(1, self._call.window.size // 2)
+        if not self.wants_input:
+            return not self._call.is_drained
+        while most and self._engine.ingress.wants_input(self._call):
+            most -= self._call.has_results
+            try:
+                value = next(self._inputs)
+            except StopIteration:
+                with self._engine.lock:
+                    self._engine.ingress.end_input(self._call, hint=not self._is_ask)
+                break
+            self._admit(value)
+        return not self._call.is_drained
+
+    def _admit(self, value: Any) -> None:
+        try:
+            values = self._check(value)
+        except ValueError as error:
+            if self._is_ask:
+                raise
+            with self._engine.lock:
+                self._engine.ingress.refuse(self._call, error)
+            return
+        with self._engine.lock:
+            self._engine.ingress.admit(self._call, values)
+
+    def outputs(self, on_error: str) -> Iterator[Any]:
+        """What has come so far; raises for a failed input if that is asked for."""
+        while True:
+            with self._engine.lock:
+                part = self._call.take(self._clock.now())
+            if isinstance(part, State):
+                return
+            yield from part.values
+            if part.error is not None and on_error == "raise":
+                raise part.error
+            if part.error is not None and on_error == "yield":
+                yield part.error
+            if self.wants_input:
+                return
+
+    def gather(self, results: list[Any]) -> bool:
+        """Add what has come to a list; False when that was all."""
+        is_open = self.fill()
+        results.extend(self.outputs("raise"))
+        return is_open and not self._call.is_drained
+
+    def check_woken(self, woken: bool) -> None:
+        """Raise if the wait for news ended without any."""
+        if not woken and not self.has_results:
+            raise DeadlineExceeded(
+                f"no result within {self._timeout_s:g} s; the input was given up", timeout_s=self._timeout_s
+            )
+
+    def close(self) -> None:
+        """Give up what is under way; nothing if the call has ended."""
+        with self._engine.lock:
+            self._engine.ingress.give_up(self._call)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def is_loop_running() -> bool:
+    """Whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

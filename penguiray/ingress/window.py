@@ -1,0 +1,45 @@
+"""How many inputs of a call may be under way: a fixed number, or one that follows the flow. Pure.
+
+Little's law gives the least window that keeps a flow busy: its rate times the time a message takes. Neither is known
+beforehand, so the window begins small, doubles while a whole window is released in a short time, and shrinks when a
+window takes long. Expensive flows read few inputs ahead, cheap ones fill their frames.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Window"]
+
+_GROW_S = 0.1
+_SHRINK_S = 1.0
+_MOST = 16_384
+
+
+class Window:
+    """Limit on inputs read minus roots released to the consumer."""
+
+    __slots__ = ("_counted", "_least", "_since", "is_fixed", "size")
+
+    def __init__(self, least: int, fixed: int | None = None) -> None:
+        """Begin at the least size, or stay at the fixed one."""
+        self.is_fixed = fixed is not None
+        self._least = fixed or least
+        self.size = self._least
+        """Inputs that may be under way now."""
+        self._counted = 0
+        self._since: float | None = None
+
+    def on_released(self, roots: int, now: float) -> None:
+        """Roots were released to the consumer."""
+        if self.is_fixed:
+            return
+        if self._since is None:
+            self._since = now
+        self._counted += roots
+        if self._counted < self.size:
+            return
+        took = now - self._since
+        if took < _GROW_S:
+            self.size = min(max(_MOST, self._least), self.size * 2)
+        elif took > _SHRINK_S:
+            self.size = max(self._least, self.size // 2)
+        self._counted, self._since = 0, now

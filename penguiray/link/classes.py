@@ -1,0 +1,67 @@
+"""Classes that a receiver cannot import: sent once per link by definition, named by content hash in every body.
+
+A process knows classes the way it knows modules, so the registry belongs to the process. Which class a definition
+gives back is settled by cloudpickle, which tracks the classes that it has made: a class that comes home is the class
+that left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+
+from penguiray.graph.code import is_importable_by_workers
+
+__all__ = ["class_named", "definition_of", "learn", "name_of"]
+
+_by_name: dict[str, type] = {}
+_names: dict[type, str | None] = {}
+_definitions: dict[str, bytes] = {}
+
+
+def name_of(cls: type) -> str | None:
+    """Name of a class that must be sent by value, or None for one that the receiver can import."""
+    try:
+        return _names[cls]
+    except KeyError:
+        name = _names[cls] = None if _is_importable(cls) else _define(cls)
+        return name
+
+
+def definition_of(name: str) -> bytes:
+    """The pickled class of that name."""
+    return _definitions[name]
+
+
+def class_named(name: str) -> type:
+    """The class of that name; its definition must have come before."""
+    return _by_name[name]
+
+
+def learn(name: str, definition: bytes) -> None:
+    """Take in a definition from a peer of the same run. It is unpickled: call this only on what a peer sent."""
+    if name not in _by_name:
+        cls = cloudpickle.loads(definition)
+        _by_name[name] = cls
+        _definitions[name] = definition
+        _names.setdefault(cls, name)
+
+
+def _define(cls: type) -> str:
+    definition: bytes = cloudpickle.dumps(cls)
+    name = f"{cls.__qualname__}-{hashlib.blake2b(definition, digest_size=12).hexdigest()}"
+    _by_name[name] = cls
+    _definitions[name] = definition
+    return name
+
+
+def _is_importable(cls: type) -> bool:
+    if not is_importable_by_workers(cls.__module__):
+        return False
+    found: Any = sys.modules[cls.__module__]
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is cls or getattr(found, "__wrapped__", None) is cls

@@ -1,0 +1,95 @@
+"""A user's exception on its way to the caller: as itself where it can travel, else as its text and traceback."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from penguiray.errors import RemoteError
+from penguiray.link.classes import definition_of
+from penguiray.link.codec import decode, encode
+
+__all__ = ["CarriedError", "Failure"]
+
+_VALUE_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedError:
+    """An exception as bytes and text."""
+
+    type_name: str
+    """Qualified name of its type."""
+    text: str
+    """What it says."""
+    trace: str
+    """Its traceback where it was raised, chained causes included."""
+    data: bytes
+    """The exception itself, encoded; empty if it does not survive that."""
+    definitions: tuple[tuple[str, bytes], ...] = ()
+    """Definitions of the classes by value in it."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> CarriedError:
+        """Pack an exception; what cannot be pickled, or not be unpickled, goes as text."""
+        kind = type(error)
+        data, definitions = _packed(error)
+        trace = "".join(traceback.format_exception(error))
+        return cls(f"{kind.__module__}.{kind.__qualname__}", str(error), trace, data, definitions)
+
+    def restore(self) -> BaseException:
+        """The exception, with the traceback of where it was raised among its notes."""
+        error: BaseException
+        if self.data:
+            error = decode(self.data, (), self.definitions)[0]
+        else:
+            error = RemoteError(f"{self.type_name}: {self.text}", type_name=self.type_name)
+        error.add_note(f"Raised in a replica:\n{self.trace}")
+        return error
+
+
+def _packed(error: BaseException) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+    """The exception encoded and proven to decode; user code runs in both, so anything may be raised here."""
+    try:
+        body = encode([error], inline_limit=_VALUE_LIMIT)
+        if body.buffers or not isinstance(decode(body.data)[0], BaseException):
+            return b"", ()
+    except Exception:  # noqa: BLE001 - the pickling of a user's exception is user code
+        return b"", ()
+    return body.data, tuple((name, definition_of(name)) for name in body.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that a node gave up on."""
+
+    root: int
+    """Root of the message."""
+    message_id: int
+    """Id that the message had when it entered the stage: what the ledger knows."""
+    node: str
+    """The node that failed, one of the stage's."""
+    attempt: int
+    """Attempts made."""
+    error: CarriedError
+    """The last attempt's exception."""
+    value: bytes = b""
+    """What the node was given, encoded; empty if it is larger than 64 KiB or cannot be pickled."""
+    definitions: tuple[tuple[str, bytes], ...] = ()
+    """Definitions of the classes by value in it."""
+    outputs: int = 0
+    """Outputs that it had streamed before; they are not taken back."""
+    is_late: bool = False
+    """Whether the message ran out of its caller's time rather than being refused."""
+
+    @staticmethod
+    def packed_value(value: Any) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+        """A message's value for `value` and `definitions`."""
+        try:
+            body = encode([value], inline_limit=_VALUE_LIMIT)
+        except Exception:  # noqa: BLE001 - the pickling of a user's value is user code
+            return b"", ()
+        if body.buffers or len(body.data) > _VALUE_LIMIT:
+            return b"", ()
+        return body.data, tuple((name, definition_of(name)) for name in body.classes)

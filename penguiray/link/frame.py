@@ -1,0 +1,74 @@
+"""The unit on a link, and what comes back for it.
+
+    sender                                   receiver
+      | -- Frame(link, epoch, sequence, n) --> |   one actor call, or one entry of a stream
+      | <-- Feedback(sequence, n, service)- ----- |   when the frame was taken off the inbox
+
+Both words are kept apart on purpose. *Credit* bounds queues: it comes back as soon as the frame left the inbox.
+*Accepted* says that the receiver holds the bytes. *Settled* (everything derived was accepted by the next hop) is a
+type only: retention and replay are not built yet, so a sender forgets a frame once it is accepted.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from penguiray.link.message import Messages
+
+__all__ = ["Feedback", "Frame", "Kind", "LinkId"]
+
+
+class Kind(enum.IntEnum):
+    """What a frame is for. Control frames travel the same links as data, so they cannot overtake it."""
+
+    DATA = 0
+    """Messages."""
+    END = 1
+    """The input of a call has ended: a fold gives its sum, a batcher stops waiting."""
+    FORGET = 2
+    """A call was given up: state that is held for it is dropped."""
+    SEAL = 3
+    """Reserved: the receiver takes nothing more of an old epoch."""
+    BARRIER = 4
+    """Reserved: a checkpoint passes here."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkId:
+    """From one sender to one replica of a stage."""
+
+    stage: int
+    """The receiving stage."""
+    replica: int
+    """Number of the receiving replica in its stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One or more messages, or one control word, on their way to a replica."""
+
+    link: LinkId
+    """Where it goes."""
+    epoch: int
+    """Epoch of the sender; frames of an old one are refused (today there is one epoch for a run's life)."""
+    sequence: int
+    """Number of the frame on its link, from 0; puts frames back in order where the transport may not."""
+    kind: Kind
+    """Data, or which control word."""
+    messages: Messages
+    """The messages; a control frame has one whose value is None, or none."""
+    call: int = 0
+    """The call that a control word speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a receiver says about a frame: credit and acceptance in one word, since one call brings both."""
+
+    sequence: int
+    """The frame that was taken off the inbox; all before it were too."""
+    messages: int
+    """Credit that comes back, in messages; the sender knows the bytes that belong to it."""
+    service_s: float
+    """The replica's mean time for one message in seconds, 0 if it has done none; sizes the next frames."""

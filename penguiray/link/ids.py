@@ -1,0 +1,49 @@
+"""Ids of messages, derived and never drawn: a message that is sent again after a loss has the id it had before.
+
+A root is one input of one call: the call's number and the input's position in it. The id of a message follows from
+the id of the message it came from, the stage that it goes to, and its position among its siblings, so an id stands
+for a message *and* its consumer.
+
+Source: polynomial hashing over the field of the Mersenne prime 2^61 - 1 (Carter and Wegman, 1979). Two messages of one
+root collide with a probability of about their depth / 2^61.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["EGRESS", "call_of", "child_id", "child_ids", "root_of", "trace_id_of"]
+
+EGRESS = -1
+"""Stands for the caller where a stage is asked for."""
+
+_PRIME = (1 << 61) - 1
+_BASE = 0x1D2C_8A5F_3E97_B46D % _PRIME
+_STAGE = 0x0F9B_31C7_64E8_D2A5 % _PRIME
+_CALL_SHIFT = 40
+
+
+def root_of(call: int, position: int) -> int:
+    """The root for an input: its call's number, and its position among the call's inputs, from 0."""
+    return call << _CALL_SHIFT | position
+
+
+def call_of(root: int) -> int:
+    """Number of the call that a root belongs to."""
+    return root >> _CALL_SHIFT
+
+
+def child_id(parent: int, stage: int, index: int = 0) -> int:
+    """Id of a message: from its parent's id (or its root), the stage it goes to, and its index among the siblings."""
+    return (parent * _BASE + (stage + 2) * _STAGE + index) % _PRIME
+
+
+def child_ids(parents: Sequence[int], stage: int) -> list[int]:
+    """Ids of the only children of many messages."""
+    offset = (stage + 2) * _STAGE
+    return [(parent * _BASE + offset) % _PRIME for parent in parents]
+
+
+def trace_id_of(epoch: int, root: int) -> str:
+    """Trace id of an input whose caller gave none: 32 hexadecimal digits, the same wherever it is asked for."""
+    return f"{epoch & 0xFFFF_FFFF_FFFF_FFFF:016x}{root & 0xFFFF_FFFF_FFFF_FFFF:016x}"

@@ -1,0 +1,67 @@
+"""What a replica tells the caller's side: which messages are finished and with how many outputs, and results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from penguiray.link.failure import Failure
+
+__all__ = ["NodeCount", "Report"]
+
+
+@dataclass(slots=True)
+class NodeCount:
+    """What one node did in one replica since its start."""
+
+    taken: int = 0
+    """Messages that entered the node."""
+    given: int = 0
+    """Messages that it gave."""
+    failed: int = 0
+    """Messages that it gave up on."""
+    retried: int = 0
+    """Attempts after a message's first."""
+    busy_s: float = 0.0
+    """Seconds spent in the node's calls, added up over calls that ran at the same time."""
+
+    def plus(self, other: NodeCount) -> NodeCount:
+        """Both together."""
+        return NodeCount(
+            self.taken + other.taken,
+            self.given + other.given,
+            self.failed + other.failed,
+            self.retried + other.retried,
+            self.busy_s + other.busy_s,
+        )
+
+
+@dataclass(slots=True)
+class Report:
+    """One replica's news, in the order in which things happened; reports of one replica are never reordered.
+
+    A finished message is named by root and id. Its outputs need no naming: their ids follow from its own.
+    """
+
+    stage: int
+    """Stage of the replica."""
+    roots: list[int] = field(default_factory=list)
+    """Roots of the finished messages."""
+    ids: list[int] = field(default_factory=list)
+    """Ids of the finished messages."""
+    counts: list[int] = field(default_factory=list)
+    """How many outputs each of them had."""
+    branches: dict[int, int] = field(default_factory=dict)
+    """Branch taken, by id, for messages of a route."""
+    results: list[Any] = field(default_factory=list)
+    """Values for the caller: the outputs of the finished messages above, in their order, if the stage is an end that
+    gives its outputs when a message is finished; else the streamed ones below."""
+    streamed: list[tuple[int, int, int]] = field(default_factory=list)
+    """(root, id of the input, index) of each result that came before its input was finished."""
+    failures: list[Failure] = field(default_factory=list)
+    """Messages that were given up on; they are finished too, and not listed above."""
+    counters: dict[str, NodeCount] = field(default_factory=dict)
+    """What each node of the stage has done so far."""
+
+    def __bool__(self) -> bool:
+        return bool(self.ids or self.results or self.failures)

@@ -1,0 +1,23 @@
+"""How a frame gets to another replica: declared by the sender, which calls it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from penguiray.link.frame import Frame
+
+__all__ = ["Transport"]
+
+
+class Transport(Protocol):
+    """Carries frames. Feedback comes back through the owner of the sender, which calls `Sender.on_feedback`."""
+
+    def send(self, frame: Frame) -> int:
+        """Send a frame and return at once.
+
+        Frames of one link arrive in the order of their sequence, each at most once while both sides live. A frame
+        to a replica that is gone is reported by whoever watches that replica.
+
+        Returns:
+            Bytes that the frame takes on the wire; 0 where values are handed over by reference.
+        """

@@ -1,0 +1,308 @@
+"""The second shell: the same plan in one process, without Ray, for tests and for debugging.
+
+Where no event loop runs, everything happens in the caller's thread while it waits for results: breakpoints work, and
+nothing moves between calls. Where a loop runs already (async code, a notebook), the engine has a thread of its own.
+Values go from node to node by reference. What has no promised order is shuffled, so that a test that relies on luck
+fails here first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from penguiray.clock import SystemClock
+from penguiray.errors import PenguirayError, ReplicaLost, StartError
+from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
+from penguiray.ingress.ingress import Ingress
+from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.message import Messages
+from penguiray.plan.plan import Plan, Stage
+from penguiray.runtime.replica import Replica
+
+__all__ = ["LocalEngine"]
+
+_STOP_S = 5.0
+
+
+class LocalEngine:
+    """Runs one replica of each stage on one event loop."""
+
+    def __init__(self, plan: Plan, *, seed: int | None = None) -> None:
+        """Prepare; nothing runs before `open`.
+
+        Args:
+            plan: What to run.
+            seed: Makes the shuffling repeatable. None: another order each time.
+        """
+        self.plan = plan
+        self.lock: AbstractContextManager[Any] = threading.RLock()
+        epoch = time.time_ns()
+        self._rng = random.Random(seed)  # noqa: S311 - an order, not a secret
+        self._clock = SystemClock()
+        self._loop = asyncio.new_event_loop()
+        self._thread: threading.Thread | None = None
+        self._home: int | None = None
+        self._pumped: asyncio.Event | None = None
+        self._pumping = threading.Condition()
+        self._state: EngineState = "starting"
+        self._start_error: PenguirayError | None = None
+        self._started = _LoopSignal(self)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._noted: set[LinkId] = set()
+        self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self._clock)
+        self._replicas = {LinkId(stage.index, 0): self._replica(stage, epoch) for stage in plan.stages}
+
+    def _replica(self, stage: Stage, epoch: int) -> Replica:
+        link = LinkId(stage.index, 0)
+
+        def feed(to: LinkId, feedback: Feedback) -> None:
+            self._replicas[link].on_feedback(to, feedback)
+
+        replica = Replica(
+            stage,
+            self.plan.options,
+            _Wire(self, feed),
+            epoch=epoch,
+            clock=self._clock,
+            rng=self._rng,
+            on_news=lambda: self._note_news(link),
+            inline=True,
+        )
+        for edge in stage.edges:
+            replica.sender.connect(edge.target, 1)
+        return replica
+
+    @property
+    def state(self) -> EngineState:
+        """Where in its life it is."""
+        return "failed" if self.ingress.failure and self._state == "running" else self._state
+
+    def open(self) -> None:
+        """Begin to start: at the first wait, or in a thread where a loop is running already."""
+        self._home = threading.get_ident()
+        self._loop.call_soon(self._begin)
+        if _is_loop_running():
+            self.leave_inline()
+
+    def _begin(self) -> None:
+        self._tasks.append(self._loop.create_task(self._start()))
+
+    async def _start(self) -> None:
+        try:
+            for link, replica in self._replicas.items():
+                name = self.plan.stages[link.stage].name
+                try:
+                    await replica.open()
+                except Exception as error:
+                    self._start_error = StartError(f"node {name!r} did not start: {error!r}", node=name)
+                    self._start_error.__cause__ = error
+                    raise
+            self._tasks += [self._loop.create_task(self._run(link)) for link in self._replicas]
+            self._state = "running"
+        except Exception:  # noqa: BLE001 - kept for whoever waits for the start
+            self._state = "failed"
+        self._started.set()
+
+    async def _run(self, link: LinkId) -> None:
+        try:
+            await self._replicas[link].run()
+        except BaseException as error:
+            if self._state != "stopped":
+                self._fail(link, error)
+            raise
+
+    def _fail(self, link: LinkId, error: BaseException) -> None:
+        name = self.plan.stages[link.stage].name
+        found = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+        lost = ReplicaLost(f"the replica of {name!r} ended: {found!r}", node=name, replica=link.replica)
+        lost.__cause__ = error
+        with self.lock:
+            self.ingress.fail(lost)
+
+    def started(self) -> Signal:
+        """Set once the start has ended."""
+        return self._started
+
+    def check_started(self) -> bool:
+        """Whether all replicas are ready; raises what kept them from it."""
+        if self._start_error is not None:
+            raise self._start_error
+        return self._state != "starting"
+
+    def signal(self) -> Signal:
+        """A fresh signal for one call."""
+        return _LoopSignal(self)
+
+    def stop(self, *, finish: bool) -> None:
+        """End all replicas."""
+        if self._state == "stopped":
+            return
+        self._state = "stopped"
+        for replica in self._replicas.values():
+            self.call_soon(replica.finish if finish else replica.stop)
+        closing = self._close(finish=finish)
+        if self.is_inline:
+            self._loop.run_until_complete(closing)
+        else:
+            asyncio.run_coroutine_threadsafe(closing, self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            assert self._thread is not None
+            self._thread.join()
+        self._loop.close()
+
+    async def _close(self, *, finish: bool) -> None:
+        """Wait for the workers, which hold the user's objects, before these are closed."""
+        if not finish:
+            for task in self._tasks:
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_STOP_S)
+        for replica in reversed(self._replicas.values()):
+            try:
+                await replica.close()
+            except Exception as error:  # noqa: BLE001 - the border to user code: the next `close()` is due too
+                self._loop.call_exception_handler({"message": "a node's close() failed", "exception": error})
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def leave_inline(self) -> None:
+        """Give the engine a thread of its own, from now on; a caller that works for it at this moment is relieved."""
+        with self._pumping:
+            if self._pumped is not None:
+                self._loop.call_soon_threadsafe(self._pumped.set)
+                self._pumping.wait_for(lambda: self._pumped is None)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop.run_forever, name="penguiray-local", daemon=True)
+                self._thread.start()
+
+    def run_inline(self, done: asyncio.Event, timeout_s: float | None) -> None:
+        """Work in the caller's thread until the event is set, the time has run out, or a thread takes over."""
+        with self._pumping:
+            if self._thread is not None:
+                return
+            self._pumped = done
+        waiter = self._loop.create_task(_waited(done, timeout_s))
+        try:
+            self._loop.run_until_complete(waiter)
+        finally:
+            waiter.cancel()
+            with self._pumping:
+                self._pumped = None
+                self._pumping.notify_all()
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the engine works only while its caller waits; a caller elsewhere gives it a thread."""
+        if self._thread is None and (self._home != threading.get_ident() or _is_loop_running()):
+            self.leave_inline()
+        return self._thread is None
+
+    def call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have the loop call something, from whatever thread."""
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def deliver(self, frame: Frame, reply: Callable[[LinkId, Feedback], None]) -> None:
+        """Hand a frame to its replica, its messages shuffled."""
+        if frame.kind is Kind.DATA and len(frame.messages) > 1:
+            frame = _shuffled(frame, self._rng)
+        replica = self._replicas[frame.link]
+        replica.receive(frame, lambda feedback: self._loop.call_soon(reply, frame.link, feedback) and None)
+
+    def _feed_ingress(self, link: LinkId, feedback: Feedback) -> None:
+        with self.lock:
+            self.ingress.on_feedback(link, feedback)
+
+    def _note_news(self, link: LinkId) -> None:
+        """Take a replica's report in a later turn of the loop, once for all its news."""
+        if link not in self._noted:
+            self._noted.add(link)
+            self._loop.call_soon(self._take_report, link)
+
+    def _take_report(self, link: LinkId) -> None:
+        self._noted.discard(link)
+        report = self._replicas[link].outbox.take_report()
+        with self.lock:
+            self.ingress.on_report(link, report)
+
+
+class _Wire:
+    """Transport inside the process: a frame is handed over in a later turn of the loop."""
+
+    __slots__ = ("_engine", "_reply")
+
+    def __init__(self, engine: LocalEngine, reply: Callable[[LinkId, Feedback], None]) -> None:
+        self._engine = engine
+        self._reply = reply
+
+    def send(self, frame: Frame) -> int:
+        """Hand the frame over; it takes no bytes."""
+        self._engine.call_soon(self._engine.deliver, frame, self._reply)
+        return 0
+
+
+class _LoopSignal(ThreadSignal):
+    """Signal of the local engine: whoever waits for it, works."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        super().__init__()
+        self._engine = engine
+        self._done = asyncio.Event()
+
+    def set(self) -> None:
+        """Wake whoever waits."""
+        super().set()
+        self._engine.call_soon(self._done.set)
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Work until there is news, or wait for the engine's thread."""
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._event.is_set() and self._engine.is_inline:
+            rest_s = None if until is None else max(0.0, until - time.monotonic())
+            self._done.clear()
+            self._engine.run_inline(self._done, rest_s)
+            if rest_s == 0.0:
+                break
+        rest_s = 0.0 if self._engine.is_inline else timeout_s
+        return super().wait(rest_s)
+
+    async def wait_async(self, timeout_s: float | None) -> bool:
+        """Wait for the engine's thread."""
+        self._engine.leave_inline()
+        return await super().wait_async(timeout_s)
+
+
+async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await done.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _shuffled(frame: Frame, rng: random.Random) -> Frame:
+    messages = frame.messages
+    order = list(range(len(messages)))
+    rng.shuffle(order)
+    shuffled = Messages(
+        [messages.roots[index] for index in order],
+        [messages.ids[index] for index in order],
+        [messages.values[index] for index in order],
+        messages.facts,
+    )
+    return Frame(frame.link, frame.epoch, frame.sequence, frame.kind, shuffled, frame.call)

@@ -1,0 +1,1 @@
+"""Who listens: frozen views of a running flow. Imports `plan` and `link`."""

@@ -1,0 +1,95 @@
+"""What a run does, as one frozen value that every view renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penguiray.link.report import NodeCount
+from penguiray.plan.plan import Plan
+
+__all__ = ["NodeStatus", "Status", "status_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What one node did, over all its replicas."""
+
+    name: str
+    """Name of the node."""
+    stage: str
+    """Name of the stage that it runs in, which it shares with the nodes fused with it."""
+    replicas: int
+    """Replicas of the stage."""
+    taken: int
+    """Messages that entered the node."""
+    given: int
+    """Messages that it gave."""
+    failed: int
+    """Messages that it gave up on."""
+    retried: int
+    """Attempts after a message's first."""
+    rate_per_s: float
+    """Messages that entered, a second, since the run was ready."""
+    busy: float
+    """Share of its calls' places that were in use since the run was ready: 1.0 is all of them, all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a run did so far."""
+
+    name: str
+    """Name of the run."""
+    state: str
+    """starting, running, draining, stopped or failed."""
+    seconds: float
+    """Time since the run was ready, up to its end."""
+    inputs_live: int
+    """Inputs under way."""
+    inputs_done: int
+    """Inputs that have ended, well or not."""
+    dead_letters: int
+    """Messages that nodes gave up on."""
+    nodes: tuple[NodeStatus, ...]
+    """The nodes, in the plan's order."""
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name}: {self.state}, {self.inputs_done} inputs done, {self.inputs_live} under way, "
+            f"{self.dead_letters} dead letters, {self.seconds:.1f} s",
+            f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>7} {'retried':>7} {'in/s':>10} {'busy':>5}",
+        ]
+        lines += [
+            f"  {node.name:<20} {node.replicas:>8} {node.taken:>9} {node.given:>9} {node.failed:>7} "
+            f"{node.retried:>7} {node.rate_per_s:>10,.1f} {node.busy:>5.0%}"
+            for node in self.nodes
+        ]
+        return "\n".join(lines)
+
+
+def status_of(
+    plan: Plan,
+    counts: Mapping[str, NodeCount],
+    *,
+    state: str,
+    seconds: float,
+    inputs_live: int,
+    inputs_done: int,
+    dead_letters: int,
+) -> Status:
+    """Put a status together from what the replicas have reported."""
+    nodes = []
+    for stage in plan.stages:
+        for node in stage.nodes:
+            count = counts[node.name]
+            places = max(seconds, 1e-9) * stage.replicas * stage.concurrency
+            busy = min(1.0, count.busy_s / places)
+            rate = count.taken / max(seconds, 1e-9)
+            nodes.append(
+                NodeStatus(
+                    node.name, stage.name, stage.replicas, count.taken, count.given, count.failed, count.retried, rate,
+                    busy,
+                )
+            )  # fmt: skip
+    return Status(plan.name, state, seconds, inputs_live, inputs_done, dead_letters, tuple(nodes))

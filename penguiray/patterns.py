@@ -1,0 +1,121 @@
+"""Ready nodes: choose a branch, and sum up the whole input."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
+
+from penguiray.errors import FlowError
+from penguiray.graph.code import Code, describe
+from penguiray.graph.node import Graph, Node
+from penguiray.graph.policies import NodeOptions
+from penguiray.graph.signature import Signature, read_signature
+from penguiray.graph.spec import NodeSpec, Shape
+
+__all__ = ["fold", "route"]
+
+I = TypeVar("I")  # noqa: E741 - the input of a graph, as everywhere in this package
+O = TypeVar("O")  # noqa: E741 - the output of a graph
+S = TypeVar("S")
+
+_ANY = inspect.Parameter.empty
+
+
+def route(
+    *branches: tuple[Callable[[I], bool], Graph[I, O]], default: Graph[I, O] | None = None, name: str = "route"
+) -> Graph[I, O]:
+    """Send each message down the first branch whose predicate is true.
+
+    Args:
+        *branches: Pairs of a predicate and the graph that takes what it accepts.
+        default: Takes what no predicate accepts. None: such a message is an error of this node.
+        name: Name of the choosing node in the flow.
+
+    Raises:
+        FlowError: There is no branch, or a branch is no pair.
+    """
+    if not branches:
+        raise FlowError("pr.route needs at least one pair (predicate, graph)")
+    for branch in branches:
+        if not (isinstance(branch, tuple) and len(branch) == 2 and callable(branch[0])):
+            raise FlowError(f"pr.route takes pairs (predicate, graph), not {branch!r}")
+    predicates = tuple(predicate for predicate, _ in branches)
+    graphs = [graph for _, graph in branches]
+    if default is not None:
+        predicates, graphs = (*predicates, _otherwise), [*graphs, default]
+    takes = read_signature(predicates[0], batched=False, owner=name).input_type
+    signature = Signature(False, False, None, takes, takes, "list")
+    spec = NodeSpec(name, "route", Code(predicates), signature, NodeOptions(name=name), describe(predicates[0]))
+    start = Shape((spec,), (), (spec,), (spec,))
+    shape = start.before(graphs[0].shape, branch=0)
+    for number, graph in enumerate(graphs[1:], start=1):
+        branch_shape = start.before(graph.shape, branch=number)
+        shape = shape.beside(branch_shape)
+    return Graph(shape)
+
+
+def _otherwise(_message: object) -> bool:
+    return True
+
+
+@overload
+def fold(
+    initial: Callable[[], S], add: Callable[[S, I], S], *, name: str = "fold", memory: int = ...
+) -> Node[I, S]: ...
+@overload
+def fold(
+    initial: Callable[[], S],
+    add: Callable[[S, I], S],
+    finish: Callable[[S], Iterator[O]],
+    *,
+    name: str = "fold",
+    memory: int = ...,
+) -> Node[I, O]: ...
+@overload
+def fold(
+    initial: Callable[[], S],
+    add: Callable[[S, I], S],
+    finish: Callable[[S], O | None],
+    *,
+    name: str = "fold",
+    memory: int = ...,
+) -> Node[I, O]: ...
+def fold(initial: Any, add: Any, finish: Any = None, *, name: str = "fold", memory: Any = None) -> Node[Any, Any]:
+    """Gather all messages of one input, and give what they sum up to when it ends.
+
+    One call of the run is one input: all items of a `map` together, or the message of an `ask`. The input has ended
+    when every message of the call is done, so nothing is still on its way here. The sum lives in the memory of one
+    replica; if that is lost the call fails, and is never answered with a part of the sum.
+
+    Args:
+        initial: Makes an empty sum, for instance `list`. Called once for each input that brings a message here,
+            and at its end if none came.
+        add: Takes the sum and a message, gives the new sum; may change the sum in place and return it.
+        finish: Takes the whole sum, gives one message, none for None, or 0..n if it is a generator. None: the sum is
+            the message.
+        name: Name of the node.
+        memory: Bytes that its replica reserves in Ray. None: nothing is reserved.
+
+    Source: the CombineFn of Apache Beam (create, add, extract).
+    """
+    for part, function in (("initial", initial), ("add", add), ("finish", finish or _itself)):
+        if not callable(function):
+            raise FlowError(f"pr.fold {name!r}: {part} must be callable, not {function!r}")
+    finish = finish or _itself
+    ends = read_signature(finish, batched=False, owner=name)
+    signature = Signature(False, ends.is_stream, None, _added_type(add), ends.output_type, "list")
+    options = NodeOptions(name=name, replicas=1, **({} if memory is None else {"memory": memory}))
+    return Node(NodeSpec(name, "fold", Code((initial, add, finish)), signature, options, describe(add)))
+
+
+def _itself(total: Any) -> Any:
+    return total
+
+
+def _added_type(add: Any) -> Any:
+    try:
+        parameters = list(inspect.signature(add, eval_str=True).parameters.values())
+    except (TypeError, ValueError, NameError):
+        return _ANY
+    return parameters[1].annotation if len(parameters) == 2 else _ANY

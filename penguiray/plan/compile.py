@@ -1,0 +1,63 @@
+"""From a flow to its plan, in two passes: fuse nodes into stages, then give each stage its replicas."""
+
+from __future__ import annotations
+
+from penguiray.graph.check import order
+from penguiray.graph.policies import UNSET
+from penguiray.graph.spec import FlowSpec, NodeSpec
+from penguiray.plan.fusion import decide_fusion
+from penguiray.plan.plan import Decision, Plan, Stage, StageEdge
+
+__all__ = ["ASYNC_CONCURRENCY", "compile_plan"]
+
+ASYNC_CONCURRENCY = 32
+"""Calls of an async node that run at the same time in one replica unless it says otherwise."""
+
+
+def compile_plan(spec: FlowSpec, *, cpus: int) -> Plan:
+    """Plan a flow.
+
+    Args:
+        spec: The checked flow.
+        cpus: CPUs of the cluster; 1 for an engine in one process.
+    """
+    groups, decisions = decide_fusion(spec, order(spec.shape, spec.name))
+    stage_of = {node: index for index, group in enumerate(groups) for node in group}
+    # CPUs are shared among the stages that may use several: an equal part each, since nothing is measured yet.
+    eager = sum(_may_grow(group) for group in groups)
+    share = max(1, cpus // max(1, eager))
+    stages = []
+    for index, group in enumerate(groups):
+        replicas, decision = _replicas(group, share)
+        decisions.append(decision)
+        edges = tuple(
+            dict.fromkeys(StageEdge(stage_of[edge.target], edge.branch) for edge in spec.successors(group[-1]))
+        )
+        is_end = group[-1] in spec.shape.ends
+        stages.append(Stage(index, tuple(group), edges, is_end, replicas, _concurrency(group)))
+    sources = tuple(stage_of[node] for node in spec.shape.sources)
+    return Plan(spec.name, tuple(stages), sources, spec.options, tuple(decisions))
+
+
+def _may_grow(group: list[NodeSpec]) -> bool:
+    return group[0].options.replicas is UNSET and not group[0].signature.is_async
+
+
+def _replicas(group: list[NodeSpec], share: int) -> tuple[int, Decision]:
+    name, wish = "+".join(node.name for node in group), group[0].options.replicas
+    if isinstance(wish, int):
+        return wish, Decision(name, f"{wish} replicas", "the node says so")
+    if wish is not UNSET:
+        fewest, most = wish
+        count = min(most, max(fewest, share))
+        return count, Decision(name, f"{count} replicas", f"of {fewest} to {most}, CPUs are shared evenly")
+    if group[0].signature.is_async:
+        return 1, Decision(name, "1 replica", "async calls wait together in one process")
+    return share, Decision(name, f"{share} replicas", "CPUs are shared evenly among the stages that are not async")
+
+
+def _concurrency(group: list[NodeSpec]) -> int:
+    wish = group[0].options.concurrency
+    if wish is not UNSET:
+        return int(wish)
+    return ASYNC_CONCURRENCY if group[0].signature.is_async else 1

@@ -1,0 +1,108 @@
+"""The plan as data: stages, the edges between them, and why it is so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penguiray.graph.policies import FlowOptions
+from penguiray.graph.spec import NodeSpec
+
+__all__ = ["Decision", "Plan", "Stage", "StageEdge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Something that the planner decided, and why."""
+
+    subject: str
+    """What it is about, for instance `split >> embed`."""
+    verdict: str
+    """What was decided, for instance `not fused`."""
+    reason: str
+    """Why."""
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.verdict}, because {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class StageEdge:
+    """Where a stage's outputs go."""
+
+    target: int
+    """The receiving stage."""
+    branch: int | None
+    """The route's branch that the edge belongs to; None: every output takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One or more fused nodes, run by a group of replicas."""
+
+    index: int
+    """Number of the stage in its plan; stages are in an order in which every edge points forward."""
+    nodes: tuple[NodeSpec, ...]
+    """The nodes, each fed by the one before it."""
+    edges: tuple[StageEdge, ...]
+    """Where the last node's outputs go, besides the caller."""
+    is_end: bool
+    """Whether the outputs go to the caller."""
+    replicas: int
+    """How many replicas it has."""
+    concurrency: int
+    """Calls that one replica runs at the same time."""
+
+    @property
+    def name(self) -> str:
+        """The names of its nodes, joined."""
+        return "+".join(node.name for node in self.nodes)
+
+    @property
+    def first(self) -> NodeSpec:
+        """The node that takes the stage's messages."""
+        return self.nodes[0]
+
+    @property
+    def last(self) -> NodeSpec:
+        """The node that gives the stage's outputs."""
+        return self.nodes[-1]
+
+    @property
+    def is_fold(self) -> bool:
+        """Whether it sums up the whole input."""
+        return self.last.kind == "fold"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an engine runs."""
+
+    name: str
+    """Name of the flow."""
+    stages: tuple[Stage, ...]
+    """By index."""
+    sources: tuple[int, ...]
+    """Stages that take the caller's input; each gets every message."""
+    options: FlowOptions
+    """Limits of the flow."""
+    decisions: tuple[Decision, ...]
+    """What was decided, with reasons."""
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Fold stages in the order in which they close: none feeds one before it."""
+        return tuple(stage.index for stage in self.stages if stage.is_fold)
+
+    @property
+    def concurrency(self) -> int:
+        """Calls that the whole flow runs at the same time."""
+        return sum(stage.replicas * stage.concurrency for stage in self.stages)
+
+    def __str__(self) -> str:
+        lines = [f"flow {self.name!r}: {len(self.stages)} stages"]
+        for stage in self.stages:
+            targets = [self.stages[edge.target].name for edge in stage.edges] + ["caller"] * stage.is_end
+            lines.append(
+                f"  {stage.name}: {stage.replicas} x {stage.concurrency} calls at a time -> {', '.join(targets)}"
+            )
+        return "\n".join([*lines, *(f"  {decision}" for decision in self.decisions)])

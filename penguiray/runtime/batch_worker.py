@@ -1,0 +1,135 @@
+"""Runs a batch node: messages are gathered, and a task works on each batch, as many as there are slots."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from penguiray.errors import DeadlineExceeded
+from penguiray.link.frame import Kind
+from penguiray.link.message import Messages
+from penguiray.runtime.batcher import Batcher
+from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.columns import entries_of, to_columns
+from penguiray.runtime.executor import StuckError
+from penguiray.runtime.inbox import Control
+from penguiray.runtime.layers import Call
+from penguiray.runtime.slots import Slots
+from penguiray.runtime.stack import build_stack
+from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
+
+__all__ = ["BatchWorker"]
+
+
+class BatchWorker:
+    """Worker for one batch node, sync or async. What fails, fails for every message of the batch."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._node: BoundNode = bench.nodes[0]
+        policy = self._node.spec.options.batch
+        self._batcher = Batcher(policy)
+        self._slots = Slots(bench.stage.concurrency)
+        self._per_message_s = 0.0
+        self._stack = build_stack(self._node, self._call(), self._slots, bench.clock, bench.rng)
+
+    async def run(self) -> None:
+        """Work until the inbox is closed and empty and every batch is finished."""
+        async with asyncio.TaskGroup() as group:
+            is_open = True
+            while is_open or len(self._batcher):
+                is_open = await self._gather(is_open=is_open)
+                await self._bench.outbox.room()
+                while self._slots.free < 1:
+                    await self._slots.changed()
+                if len(self._batcher):
+                    batch = self._batcher.cut()
+                    group.create_task(self._work_on(batch))
+                    await asyncio.sleep(0)
+
+    @property
+    def service_s(self) -> float:
+        """Mean time for one message, in seconds."""
+        return self._per_message_s
+
+    async def _gather(self, *, is_open: bool) -> bool:
+        """Take messages until a batch is due; returns whether more may come."""
+        while is_open:
+            wait_s = self._batcher.wait_s(self._bench.clock.now())
+            if wait_s == 0.0:
+                return True
+            try:
+                async with asyncio.timeout(wait_s):
+                    taken = await self._bench.inbox.take(self._batcher.room)
+            except TimeoutError:
+                return True
+            if taken is None:
+                return False
+            if isinstance(taken, Control):
+                self._note(taken)
+            else:
+                self._batcher.add(taken, self._bench.clock.now())
+        return False
+
+    def _note(self, control: Control) -> None:
+        if control.kind is Kind.END:
+            self._batcher.end(control.call)
+        elif control.kind is Kind.FORGET:
+            self._batcher.forget(control.call)
+
+    async def _work_on(self, batch: Messages) -> None:
+        outbox, node = self._bench.outbox, self._node
+        items = self._without_late([item_of(batch, index) for index in range(len(batch))])
+        if not items:
+            outbox.flush()
+            return
+        whole = Item(items[0].root, items[0].message_id, [item.value for item in items], items[0].facts)
+        node.count.taken += len(items)
+        begun = time.perf_counter()
+        try:
+            entries = await self._stack(whole, 1)
+        except StuckError:
+            self._bench.inbox.abandon()
+            raise
+        except Exception as error:  # noqa: BLE001 - the border to user code
+            for item in items:
+                gave_up_on(outbox, item, node, error)
+        else:
+            for item, outputs in zip(items, entries, strict=True):
+                outbox.finish(item, outputs)
+                node.count.given += len(outputs)
+        each = (time.perf_counter() - begun) / len(items) / self._bench.stage.concurrency
+        self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
+        outbox.flush()
+
+    def _without_late(self, items: list[Item]) -> list[Item]:
+        """Members whose caller still waits; a batch as a whole has no deadline."""
+        now, name = self._bench.clock.now(), self._node.spec.name
+        for item in items:
+            if item.deadline is not None and now >= item.deadline:
+                error = DeadlineExceeded(f"node {name!r}: the message's deadline passed before the call", node=name)
+                gave_up_on(self._bench.outbox, item, self._node, error)
+        return [item for item in items if item.deadline is None or now < item.deadline]
+
+    def _call(self) -> Call:
+        node, executor = self._node, self._bench.executor
+        columns = node.spec.signature.columns
+
+        async def call(item: Item, attempt: int) -> list[list[Any]]:
+            context = node.context(item, attempt)
+            await executor.ready()
+            size, begun = len(item.value), time.perf_counter()
+            whole = Item(item.root, item.message_id, to_columns(item.value, columns), item.facts)
+            try:
+                if node.spec.signature.is_async:
+                    answer = await node.call(whole, context)
+                else:
+                    answer = await executor.call(node.call, whole, context)
+            finally:
+                node.count.busy_s += time.perf_counter() - begun
+            entries = entries_of(answer, size, columns)
+            entries[0][:0] = outputs_of(None, context)
+            return entries
+
+        return call

@@ -1,0 +1,151 @@
+"""A node in a replica: its object built, its function ready to be called with a message."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penguiray.clock import Clock
+from penguiray.graph.context import Context
+from penguiray.graph.spec import NodeSpec
+from penguiray.graph.types import is_checked
+from penguiray.link.ids import trace_id_of
+from penguiray.link.message import Facts
+from penguiray.link.report import NodeCount
+from penguiray.runtime.backoff import RetryBudget
+from penguiray.runtime.executor import Executor
+
+__all__ = ["BoundNode", "Item", "Routed"]
+
+
+@dataclass(slots=True)
+class Item:
+    """What one call is about: one message, or the messages of a batch."""
+
+    root: int
+    """Root of the message; of a batch's first."""
+    message_id: int
+    """Id of the message in this stage; of a batch's first."""
+    value: Any
+    """What the node is given: the value, or the batch as a list."""
+    facts: Facts | None = None
+    """What the caller said about it; of a batch's first."""
+    deadline: float | None = None
+    """When the caller's patience ends; a batch has none of its own."""
+    sent: int = 0
+    """Outputs that earlier attempts have sent already: a further attempt leaves those out."""
+    raised: Exception | None = None
+    """What a first attempt outside the policy stack has raised; the stack's first attempt raises it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A message and the branch that a route chose for it."""
+
+    branch: int
+    value: Any
+
+
+class _CallFacts:
+    """What a context may know of its message."""
+
+    __slots__ = ("_clock", "_deadline", "headers", "trace_id")
+
+    def __init__(self, item: Item, epoch: int, clock: Clock) -> None:
+        facts = item.facts
+        self.trace_id = facts.trace_id if facts and facts.trace_id else trace_id_of(epoch, item.root)
+        self.headers: Mapping[str, str] = facts.headers if facts else {}
+        self._deadline = item.deadline
+        self._clock = clock
+
+    def remaining_s(self) -> float | None:
+        """Seconds until the deadline."""
+        return None if self._deadline is None else self._deadline - self._clock.now()
+
+
+class BoundNode:
+    """One node of a replica's stage."""
+
+    __slots__ = ("_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "spec")
+
+    def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock) -> None:
+        self.spec = spec
+        self.count = NodeCount()
+        retry = spec.options.retry_or_none
+        self.budget = None if retry is None else RetryBudget(retry)
+        self._epoch = epoch
+        self._clock = clock
+        self._context = spec.signature.context
+        self._target: Any = None
+        self._function: Any = None
+
+    async def open(self, executor: Executor) -> None:
+        """Build a class's object and call its `setup()`; sync code runs where its calls will run."""
+        target = self.spec.code.target
+        if self.spec.kind == "class":
+            arguments, keywords = self.spec.arguments
+            target = await executor.call(lambda: self.spec.code.target(*arguments, **keywords))
+            await _call_if_there(target, "setup", executor)
+        self._target = _chooser(target) if self.spec.kind == "route" else target
+        self._function = _validated(self.spec, self._target)
+
+    async def close(self, executor: Executor) -> None:
+        """Call the object's `close()` if it has one."""
+        if self.spec.kind == "class" and self._target is not None:
+            await _call_if_there(self._target, "close", executor)
+
+    @property
+    def function(self) -> Any:
+        """What is called with a bare value; a node that wants a context needs `call`."""
+        return self._function
+
+    @property
+    def wants_context(self) -> bool:
+        """Whether a call needs a context."""
+        return self._context is not None
+
+    def call(self, item: Item, context: Context | None) -> Any:
+        """Call the function: gives what it returns, which for async code is still to be awaited or iterated."""
+        if self._context is None:
+            return self._function(item.value)
+        return self._function(item.value, **{self._context: context})
+
+    def context(self, item: Item, attempt: int) -> Context | None:
+        """A context for one attempt, where the function wants one."""
+        if self._context is None:
+            return None
+        facts = _CallFacts(item, self._epoch, self._clock)
+        return Context(facts, node=self.spec.name, message_id=item.message_id, attempt=attempt)
+
+
+def _validated(spec: NodeSpec, target: Any) -> Any:
+    """The function with pydantic's check before it, where the node asks for one."""
+    if not (spec.options.validate and is_checked(spec.signature.input_type)):
+        return target
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only nodes that ask for it need it
+
+    wanted = list[spec.signature.input_type] if spec.options.batch else spec.signature.input_type  # type: ignore[name-defined]
+    check = TypeAdapter(wanted).validate_python
+    return lambda value, **context: target(check(value), **context)
+
+
+def _chooser(predicates: tuple[Any, ...]) -> Any:
+    def choose(value: Any) -> Routed:
+        for branch, predicate in enumerate(predicates):
+            if predicate(value):
+                return Routed(branch, value)
+        raise ValueError("no branch accepts the message; give pr.route a default=, or widen a predicate")
+
+    return choose
+
+
+async def _call_if_there(target: Any, method: str, executor: Executor) -> None:
+    function = getattr(target, method, None)
+    if function is None:
+        return
+    if inspect.iscoroutinefunction(function):
+        await function()
+    else:
+        await executor.call(function)

@@ -1,0 +1,211 @@
+"""Runs stages of plain sync functions: column by column, node after node, in slices of a few milliseconds.
+
+A slice bounds how long outputs wait for their neighbours, and how long the loop is away when code runs inline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+from penguiray.errors import DeadlineExceeded
+from penguiray.link.message import Messages
+from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.inbox import Control
+from penguiray.runtime.layers import Call
+from penguiray.runtime.slots import Slots
+from penguiray.runtime.stack import build_stack
+from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
+
+__all__ = ["ColumnWorker"]
+
+SLICE_S = 0.005
+"""Aim for a slice's length in seconds."""
+
+
+@dataclass(slots=True)
+class _Slice:
+    """What became of the messages of one slice."""
+
+    done: Messages
+    """Those that went through, with their last values."""
+    empty: list[tuple[int, int]] = field(default_factory=list)
+    """(root, id) of those that a node ended by returning None."""
+    failed: list[tuple[int, Item, Exception]] = field(default_factory=list)
+    """Number of the node that raised, what it was given, and what it raised."""
+
+
+class ColumnWorker:
+    """Worker for sync nodes that give one message or none, one call at a time, without time-outs."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._slots = Slots(1)
+        self._per_message_s = 0.0
+        self._stacks = [
+            build_stack(node, _one_call(node, bench), self._slots, bench.clock, bench.rng) for node in bench.nodes
+        ]
+
+    async def run(self) -> None:
+        """Work until the inbox is closed and empty and no retry is waiting."""
+        bench = self._bench
+        async with asyncio.TaskGroup() as group:
+            while (taken := await bench.inbox.take(self._slice_size())) is not None:
+                if isinstance(taken, Control):
+                    continue
+                await self._slots.take()
+                try:
+                    outcome = await bench.executor.call(self._run_slice, taken)
+                finally:
+                    self._slots.give_back()
+                self._report(outcome, group)
+                bench.outbox.flush()
+                await bench.outbox.room()
+                await asyncio.sleep(0)
+
+    @property
+    def service_s(self) -> float:
+        """Mean time for one message, in seconds."""
+        return self._per_message_s
+
+    def _slice_size(self) -> int:
+        if self._per_message_s <= 0.0:
+            return 1
+        return max(1, int(SLICE_S / self._per_message_s))
+
+    def _run_slice(self, messages: Messages) -> _Slice:
+        """Run the whole chain over a slice; called where the user's code runs."""
+        outcome = _Slice(messages)
+        size, begun = len(messages), time.perf_counter()
+        if messages.facts:
+            messages = self._without_late(messages, outcome)
+        for number, node in enumerate(self._bench.nodes):
+            messages = _run_node(number, node, messages, outcome)
+        outcome.done = messages
+        each = (time.perf_counter() - begun) / size
+        self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
+        return outcome
+
+    def _without_late(self, messages: Messages, outcome: _Slice) -> Messages:
+        now, name = self._bench.clock.now(), self._bench.nodes[0].spec.name
+        items = [item_of(messages, index) for index in range(len(messages))]
+        late = [item.deadline is not None and now >= item.deadline for item in items]
+        for item in compress(items, late):
+            error = DeadlineExceeded(f"node {name!r}: the message's deadline passed before the call", node=name)
+            outcome.failed.append((0, item, error))
+        return _keep(messages, [not is_late for is_late in late])
+
+    def _report(self, outcome: _Slice, group: asyncio.TaskGroup) -> None:
+        outbox, done = self._bench.outbox, outcome.done
+        if outcome.empty:
+            outbox.finish_empty([root for root, _ in outcome.empty], [message_id for _, message_id in outcome.empty])
+        if _gives_lists(self._bench.nodes[-1]):
+            for index, outputs in enumerate(done.values):
+                outbox.finish(item_of(done, index), outputs)
+        elif done.ids:
+            outbox.finish_column(done, done.values, done.facts)
+        for number, item, error in outcome.failed:
+            node = self._bench.nodes[number]
+            if node.budget is None or isinstance(error, DeadlineExceeded):
+                gave_up_on(outbox, item, node, error)
+            else:
+                item.raised = error
+                group.create_task(self._run_again(number, item))
+
+    async def _run_again(self, number: int, item: Item) -> None:
+        """Take one message from the node that failed on it to the end of the chain, under the full policies."""
+        outbox, outputs = self._bench.outbox, [item.value]
+        try:
+            for node, stack in zip(self._bench.nodes[number:], self._stacks[number:], strict=True):
+                item.value = outputs[0]
+                outputs = await stack(item, 1)
+                node.count.given += len(outputs)
+                if not outputs:
+                    break
+        except Exception as error:  # noqa: BLE001 - the border to user code
+            gave_up_on(outbox, item, node, error)
+        else:
+            outbox.finish(item, outputs)
+        outbox.flush()
+
+
+def _one_call(node: BoundNode, bench: Bench) -> Call:
+    """One attempt at one message, giving its outputs; the first one may have been made in a column."""
+
+    async def call(item: Item, attempt: int) -> list[Any]:
+        if item.raised is not None:
+            raised, item.raised = item.raised, None
+            raise raised
+        context = node.context(item, attempt)
+        return outputs_of(await bench.executor.call(node.call, item, context), context)
+
+    return call
+
+
+def _gives_lists(node: BoundNode) -> bool:
+    """Whether a column of the node holds lists of outputs; only a stage's last node may."""
+    return node.wants_context or node.spec.kind == "route"
+
+
+def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice) -> Messages:
+    """One node over a column. Those that failed or gave nothing are noted and left out of what it returns."""
+    count, begun = node.count, time.perf_counter()
+    errors: dict[int, Exception] = {}
+    if _gives_lists(node):
+        items = [item_of(messages, index) for index in range(len(messages))]
+        outputs = _run_column(lambda item: _call_for_list(node, item), items, errors)
+        given = sum(map(len, compress(outputs, (index not in errors for index in range(len(outputs))))))
+    else:
+        outputs = _run_column(node.function, messages.values, errors)
+        given = -1
+    count.busy_s += time.perf_counter() - begun
+    count.taken += len(messages)
+    if node.budget is not None:
+        node.budget.earn(len(messages) - len(errors))
+    for index, error in errors.items():
+        outcome.failed.append((number, item_of(messages, index), error))
+    kept = [output is not None for output in outputs]
+    if not all(kept):
+        pairs = zip(messages.roots, messages.ids, strict=True)
+        outcome.empty += [
+            pair for index, pair in enumerate(pairs) if not kept[index] and index not in errors
+        ]
+    passed = _keep(Messages(messages.roots, messages.ids, outputs, messages.facts), kept)
+    count.given += len(passed) if given < 0 else given
+    return passed
+
+
+def _call_for_list(node: BoundNode, item: Item) -> list[Any]:
+    context = node.context(item, 1)
+    return outputs_of(node.call(item, context), context)
+
+
+def _run_column(call: Callable[[Any], Any], values: list[Any], errors: dict[int, Exception]) -> list[Any]:
+    """Call a function with each value; one that raises leaves None in its place and its error in `errors`."""
+    outputs: list[Any] = []
+    append = outputs.append
+    rest = iter(values)
+    while True:
+        try:
+            for value in rest:
+                append(call(value))
+        except Exception as error:  # noqa: BLE001 - the border to user code
+            errors[len(outputs)] = error
+            append(None)
+        else:
+            return outputs
+
+
+def _keep(messages: Messages, kept: list[bool]) -> Messages:
+    if all(kept):
+        return messages
+    return Messages(
+        list(compress(messages.roots, kept)),
+        list(compress(messages.ids, kept)),
+        list(compress(messages.values, kept)),
+        messages.facts,
+    )

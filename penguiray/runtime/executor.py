@@ -1,0 +1,202 @@
+"""Where a user's sync code runs: in the loop's own thread, or in threads beside it. Async code always runs on the loop.
+
+In a replica process the threads keep a busy function from delaying credit, health and results. In the local engine code
+runs inline, in the caller's thread, so breakpoints and profilers see it there; a node with a time-out gets threads
+even there, since nothing else can notice that it overruns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from penguiray.errors import PenguirayError
+
+__all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor"]
+
+OVERRUN_GRACE_S = 5.0
+"""How long a function may go on past its time-out before its replica is given up."""
+
+_RELAY_LIMIT = 1_000
+
+
+class StuckError(PenguirayError):
+    """A sync function did not return within 5 s of its time-out, so its thread is lost, and the replica with it."""
+
+
+class Executor(Protocol):
+    """Runs sync code for one stage."""
+
+    async def ready(self) -> None:
+        """Wait until a call could begin.
+
+        Raises:
+            StuckError: Every thread is held by a function that overran its time-out by more than the grace.
+        """
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function and give what it returns or raise what it raises."""
+
+    def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
+        """Iterate what a function returns; gives items in groups, each as soon as somebody takes it."""
+
+    def close(self) -> None:
+        """Take no more calls; what runs is left to finish by itself."""
+
+
+class InlineExecutor:
+    """Runs code where it is awaited."""
+
+    __slots__ = ()
+
+    async def ready(self) -> None:
+        """A call can always begin."""
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function here and now."""
+        return function(*arguments)
+
+    async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
+        """Iterate here; each item is its own group."""
+        for item in function(*arguments):
+            yield [item]
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class ThreadExecutor:
+    """Runs code in a fixed number of daemon threads, each call in the first that is free."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._overrunning: set[Future[Any]] = set()
+        self._threads = [
+            threading.Thread(target=_work, args=(self._jobs,), name=f"{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def ready(self) -> None:
+        """Wait for a thread that no overrunning function holds; gives up after the grace."""
+        if len(self._overrunning) < len(self._threads):
+            return
+        waiters = [asyncio.wrap_future(job) for job in self._overrunning]
+        done, _ = await asyncio.wait(waiters, timeout=OVERRUN_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in done:
+            waiter.exception()
+        if not done:
+            raise StuckError(f"a function has not returned {OVERRUN_GRACE_S:g} s after its time-out")
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function in a thread. If the wait is cancelled the function runs on, and its thread is missed."""
+        job = _Job(function, arguments)
+        self._jobs.put(job)
+        try:
+            return await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            if not job.future.cancel() and not job.future.done():
+                self._overrunning.add(job.future)
+                job.future.add_done_callback(self._overrunning.discard)
+            raise
+
+    async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
+        """Iterate in a thread, which waits while 1,000 items are not taken."""
+        relay = _Relay(asyncio.get_running_loop())
+        pump = asyncio.ensure_future(self.call(relay.pump, function, arguments))
+        try:
+            while group := await relay.take():
+                yield group
+            await pump
+        finally:
+            relay.abandon()
+            pump.cancel()
+
+    def close(self) -> None:
+        """Let each thread end after its current call."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+
+class _Job:
+    __slots__ = ("arguments", "function", "future")
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.future: Future[Any] = Future()
+
+
+def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        if not job.future.set_running_or_notify_cancel():
+            continue
+        try:
+            result = job.function(*job.arguments)
+        except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
+            job.future.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
+        else:
+            job.future.set_result(result)
+        del job
+
+
+class _Relay:
+    """Items from a thread to a loop: bounded, in order, woken once for many."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: deque[Any] = deque()
+        self._room = threading.Condition()
+        self._news = asyncio.Event()
+        self._is_over = False
+        self._is_abandoned = False
+
+    def pump(self, function: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]) -> None:
+        """Iterate in the calling thread until the end, an error, or `abandon`."""
+        try:
+            items = iter(function(*arguments))
+            for item in items:
+                with self._room:
+                    self._room.wait_for(lambda: len(self._items) < _RELAY_LIMIT or self._is_abandoned)
+                    if self._is_abandoned:
+                        break
+                    self._items.append(item)
+                    is_first = len(self._items) == 1
+                if is_first:
+                    self._wake()
+            if self._is_abandoned and hasattr(items, "close"):
+                items.close()
+        finally:
+            self._is_over = True
+            self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._news.set)
+        except RuntimeError:  # the loop was closed, so nobody waits for the items any more
+            self._is_abandoned = True
+
+    async def take(self) -> list[Any]:
+        """Wait for items and take all there are; an empty list is the end."""
+        while True:
+            self._news.clear()
+            is_over = self._is_over
+            with self._room:
+                group = list(self._items)
+                self._items.clear()
+                self._room.notify()
+            if group or is_over:
+                return group
+            await self._news.wait()
+
+    def abandon(self) -> None:
+        """Nobody takes any more: the thread stops at its next item."""
+        with self._room:
+            self._is_abandoned = True
+            self._room.notify()

@@ -1,0 +1,106 @@
+"""One layer for each policy about how a call is made. All have one shape: they take an inner call and give another."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from penguiray.clock import Clock
+from penguiray.errors import DeadlineExceeded
+from penguiray.graph.policies import Retry
+from penguiray.runtime.backoff import RetryBudget, pause_before
+from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.slots import Slots
+
+__all__ = ["Call", "GaveUp", "with_deadline", "with_retry", "with_slot", "with_timeout"]
+
+Call = Callable[[Item, int], Awaitable[Any]]
+"""One attempt at an item: the item and the attempt's number, from 1."""
+
+
+class GaveUp(Exception):  # noqa: N818 - says what happened; it never leaves the runtime
+    """The item is given up on after this many attempts; the last error is the cause."""
+
+    def __init__(self, error: BaseException, attempt: int) -> None:
+        super().__init__(error, attempt)
+        self.error = error
+        self.attempt = attempt
+
+
+def with_deadline(inner: Call, node: str, clock: Clock) -> Call:
+    """Begin nothing whose caller has stopped waiting."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        if item.deadline is not None and clock.now() >= item.deadline:
+            raise DeadlineExceeded(f"node {node!r}: the message's deadline passed before the call", node=node)
+        return await inner(item, attempt)
+
+    return call
+
+
+def with_retry(inner: Call, node: BoundNode, policy: Retry, clock: Clock, rng: random.Random) -> Call:
+    """Run a failed call again, after a pause, while attempts, budget and deadline allow."""
+    budget = node.budget or RetryBudget(policy)
+
+    async def call(item: Item, attempt: int) -> Any:
+        if item.raised is None:
+            budget.earn()
+        while True:
+            try:
+                return await inner(item, attempt)
+            except policy.on as error:
+                pause = pause_before(attempt + 1, policy, rng)
+                if attempt >= policy.max_attempts or _too_late(item, pause, clock) or not budget.spend():
+                    raise GaveUp(error, attempt) from error
+            except Exception as error:
+                raise GaveUp(error, attempt) from error
+            attempt += 1
+            node.count.retried += 1
+            await asyncio.sleep(pause)
+
+    return call
+
+
+def _too_late(item: Item, pause: float, clock: Clock) -> bool:
+    return item.deadline is not None and clock.now() + pause >= item.deadline
+
+
+def with_slot(inner: Call, slots: Slots) -> Call:
+    """Hold one of the replica's slots during the attempt; a pause between attempts holds none."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        await slots.take()
+        try:
+            return await inner(item, attempt)
+        finally:
+            slots.give_back()
+
+    return call
+
+
+def with_timeout(inner: Call, node: str, timeout_s: float | None, clock: Clock) -> Call:
+    """End an attempt after min(`timeout_s`, what remains until the deadline)."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        limit = timeout_s
+        if item.deadline is not None:
+            remaining = max(0.0, item.deadline - clock.now())
+            limit = remaining if limit is None else min(limit, remaining)
+        if limit is None:
+            return await inner(item, attempt)
+        if limit <= 0.0:
+            raise DeadlineExceeded(f"node {node!r}: the message's deadline passed while it waited", node=node)
+        scope = asyncio.timeout(limit)
+        try:
+            async with scope:
+                return await inner(item, attempt)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise DeadlineExceeded(
+                f"node {node!r}: the call took longer than {limit:.3g} s", node=node, timeout_s=limit
+            ) from error
+
+    return call

@@ -1,0 +1,38 @@
+"""How many calls a replica runs at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["Slots"]
+
+
+class Slots:
+    """A counted limit that an intake can wait on without taking anything."""
+
+    def __init__(self, size: int) -> None:
+        self._free = asyncio.Semaphore(size)
+        self._size = size
+        self._taken = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody holds."""
+        return self._size - self._taken
+
+    async def take(self) -> None:
+        """Wait for a slot and hold it."""
+        await self._free.acquire()
+        self._taken += 1
+
+    def give_back(self) -> None:
+        """Free a slot."""
+        self._taken -= 1
+        self._free.release()
+        self._changed.set()
+
+    async def changed(self) -> None:
+        """Wait until a slot is given back."""
+        self._changed.clear()
+        await self._changed.wait()

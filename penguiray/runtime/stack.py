@@ -1,0 +1,33 @@
+"""The order of the policies round a user's function, outermost first, with the reason for each place.
+
+    deadline      first, so that nothing is spent on a message whose caller has gone
+    retry         outside the slot, so that a message that waits for its next attempt keeps nobody out
+    slot          outside the time-out, so that waiting for a slot is not counted as the call's time
+    time-out      around one attempt only, so that a retry has its full time again
+    executor      where the function runs: the loop for async code, inline or a thread for sync code
+    function
+
+A retry never sleeps past the deadline, and an attempt gets no more time than remains of it. Cancelling and caching
+have their places reserved: cancelled before the deadline, cache between deadline and retry. Batching and fan-out
+change how many items there are, so they are not layers.
+"""
+
+from __future__ import annotations
+
+import random
+
+from penguiray.clock import Clock
+from penguiray.runtime.bound import BoundNode
+from penguiray.runtime.layers import Call, with_deadline, with_retry, with_slot, with_timeout
+from penguiray.runtime.slots import Slots
+
+__all__ = ["build_stack"]
+
+
+def build_stack(node: BoundNode, inner: Call, slots: Slots, clock: Clock, rng: random.Random) -> Call:
+    """Put a node's policies round a call of its function; a policy that was not asked for costs nothing."""
+    options, name = node.spec.options, node.spec.name
+    call = with_slot(with_timeout(inner, name, options.timeout_or_none, clock), slots)
+    if options.retry_or_none is not None:
+        call = with_retry(call, node, options.retry_or_none, clock, rng)
+    return with_deadline(call, name, clock)

@@ -1,0 +1,162 @@
+"""Runs stages whose calls overlap, take a time limit, or stream: a task for each message, as many as there are slots."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from penguiray.graph.context import Context
+from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.executor import StuckError
+from penguiray.runtime.inbox import Control
+from penguiray.runtime.layers import Call
+from penguiray.runtime.slots import Slots
+from penguiray.runtime.stack import build_stack
+from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
+
+__all__ = ["TaskWorker"]
+
+_PARKED_LIMIT = 1_000
+"""Messages that may wait for another attempt besides those that run, before the worker takes no more."""
+
+
+class TaskWorker:
+    """Worker for async nodes, generators, and sync nodes with threads."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._size = bench.stage.concurrency
+        self._slots = Slots(self._size)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._call_s = 0.0
+        self._flushing = False
+        self._stacks = [
+            build_stack(node, self._call_of(node), self._slots, bench.clock, bench.rng) for node in bench.nodes
+        ]
+
+    async def run(self) -> None:
+        """Work until the inbox is closed and empty and every message is finished."""
+        bench = self._bench
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._may_take()
+                taken = await bench.inbox.take(self._slots.free)
+                if taken is None:
+                    return
+                if isinstance(taken, Control):
+                    continue
+                for index in range(len(taken)):
+                    task = group.create_task(self._work_on(item_of(taken, index)))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+                await asyncio.sleep(0)
+
+    @property
+    def service_s(self) -> float:
+        """Mean time for one message with all slots in use, in seconds."""
+        return self._call_s / self._size
+
+    async def _may_take(self) -> None:
+        """Wait for a free slot, for room in the outbox, and for parked messages to become fewer."""
+        await self._bench.outbox.room()
+        while self._slots.free < 1 or len(self._tasks) >= self._size + _PARKED_LIMIT:
+            await self._slots.changed()
+
+    async def _work_on(self, item: Item) -> None:
+        """Take one message through the stage's nodes; whatever a node raises ends this message only."""
+        outbox, outputs = self._bench.outbox, [item.value]
+        begun = time.perf_counter()
+        try:
+            for node, stack in zip(self._bench.nodes, self._stacks, strict=True):
+                item.value = outputs[0]
+                node.count.taken += 1
+                outputs = await stack(item, 1)
+                if not outputs:
+                    break
+        except StuckError:
+            self._bench.inbox.abandon()
+            raise
+        except asyncio.CancelledError:
+            if self._bench.inbox.is_abandoned:
+                raise
+            gave_up_on(outbox, item, node, RuntimeError("the function cancelled its own task"))
+        except Exception as error:  # noqa: BLE001 - the border to user code
+            gave_up_on(outbox, item, node, error)
+        else:
+            if self._bench.nodes[-1].spec.signature.is_stream:
+                outbox.finish_stream(item, item.sent)
+            else:
+                outbox.finish(item, outputs)
+        took = time.perf_counter() - begun
+        self._call_s = took if self._call_s == 0.0 else 0.9 * self._call_s + 0.1 * took
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Flush once for all messages that end in the same turn of the loop."""
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._bench.outbox.flush()
+
+    def _call_of(self, node: BoundNode) -> Call:
+        signature = node.spec.signature
+        run = self._stream if signature.is_stream else self._await if signature.is_async else self._execute
+
+        async def call(item: Item, attempt: int) -> list[Any]:
+            context = node.context(item, attempt)
+            await self._bench.executor.ready()
+            begun = time.perf_counter()
+            try:
+                outputs = await run(node, item, context)
+            finally:
+                node.count.busy_s += time.perf_counter() - begun
+            node.count.given += len(outputs)
+            return outputs
+
+        return call
+
+    async def _await(self, node: BoundNode, item: Item, context: Context | None) -> list[Any]:
+        return outputs_of(await node.call(item, context), context)
+
+    async def _execute(self, node: BoundNode, item: Item, context: Context | None) -> list[Any]:
+        return outputs_of(await self._bench.executor.call(node.call, item, context), context)
+
+    async def _stream(self, node: BoundNode, item: Item, context: Context | None) -> list[Any]:
+        """Send outputs as they are yielded; those that an earlier attempt has sent are left out."""
+        outbox, index = self._bench.outbox, 0
+        async for group in self._groups(node, item, context):
+            for output in outputs_in(group, context):
+                if index >= item.sent:
+                    outbox.stream(item, index, output)
+                    node.count.given += 1
+                    item.sent += 1
+                index += 1
+            outbox.flush()
+            await outbox.room()
+        return []
+
+    async def _groups(self, node: BoundNode, item: Item, context: Context | None) -> AsyncIterator[list[Any]]:
+        if not node.spec.signature.is_async:
+            async for group in self._bench.executor.stream(node.call, item, context):
+                yield group
+            return
+        stream = node.call(item, context)
+        if inspect.isawaitable(stream):
+            stream = await stream
+        async for output in stream:
+            yield [output]
+
+
+def outputs_in(group: list[Any], context: Context | None) -> list[Any]:
+    """What a generator gave: what it emitted through its context since the last time, then what it yielded."""
+    emitted = [] if context is None else context.emitted()
+    outputs = [*emitted, *(output for output in group if output is not None)]
+    emitted.clear()
+    return outputs
+

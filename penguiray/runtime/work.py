@@ -1,0 +1,66 @@
+"""What the workers of a stage have in common: where messages come from, where outputs go, and what a failure is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from penguiray.clock import Clock
+from penguiray.graph.context import Context
+from penguiray.link.message import Messages
+from penguiray.plan.plan import Stage
+from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.executor import Executor
+from penguiray.runtime.inbox import Inbox
+from penguiray.runtime.layers import GaveUp
+from penguiray.runtime.outbox import Outbox
+
+__all__ = ["Bench", "Worker", "gave_up_on", "item_of", "outputs_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that a worker works with."""
+
+    stage: Stage
+    nodes: Sequence[BoundNode]
+    inbox: Inbox
+    outbox: Outbox
+    executor: Executor
+    clock: Clock
+    rng: random.Random
+
+
+class Worker(Protocol):
+    """Takes messages off the inbox until it is closed and empty; ends when all it took is finished."""
+
+    async def run(self) -> None:
+        """Work until the end."""
+
+    @property
+    def service_s(self) -> float:
+        """Mean time for one message with all slots in use, in seconds; 0 if none was worked on."""
+
+
+def item_of(messages: Messages, index: int) -> Item:
+    """One message of many."""
+    root = messages.roots[index]
+    facts = messages.facts.get(root) if messages.facts else None
+    deadline = None if facts is None else facts.deadline
+    return Item(root, messages.ids[index], messages.values[index], facts, deadline)
+
+
+def outputs_of(result: Any, context: Context | None) -> list[Any]:
+    """A call's outputs: what it emitted, then what it returned."""
+    emitted = [] if context is None else context.emitted()
+    return emitted if result is None else [*emitted, result]
+
+
+def gave_up_on(outbox: Outbox, item: Item, node: BoundNode, error: BaseException) -> None:
+    """Report a message as failed, with the attempts that the retry layer counted."""
+    attempt = error.attempt if isinstance(error, GaveUp) else 1
+    cause = error.error if isinstance(error, GaveUp) else error
+    node.count.failed += 1
+    outbox.fail(item, node.spec.name, attempt, cause)

@@ -1,0 +1,68 @@
+"""For tests of flows: a pytest plugin with two fixtures, found by pytest wherever penguiray is installed.
+
+`local_engine` runs every flow of a test in the test's own process, in milliseconds. `ray_cluster` is one Ray on this
+host, started once for the whole test session and shut down at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+__all__ = ["local_engine", "ray_cluster"]
+
+_CPUS = 4
+_STORE_BYTES = 200 * 1024 * 1024
+
+
+@pytest.fixture
+def local_engine(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Flows that name no engine run on the local one. Gives the engine's name."""
+    monkeypatch.setenv("PENGUIRAY_ENGINE", "local")
+    monkeypatch.setenv("PENGUIRAY_PROGRESS", "0")
+    return "local"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """A Ray of this test session's own, with 4 logical CPUs and a token that only this process knows of.
+
+    Flows that name no engine and no address run on it. Gives its address.
+    """
+    import ray  # noqa: PLC0415 - only tests that ask for Ray wait for it
+
+    folder = tempfile.mkdtemp(prefix="pgr-", dir="/tmp")  # noqa: S108 - sockets need a short path
+    changed = {
+        "RAY_TMPDIR": folder,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": os.urandom(32).hex(),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "PENGUIRAY_PROGRESS": "0",
+    }
+    before = {name: os.environ.get(name) for name in (*changed, "RAY_ADDRESS")}
+    os.environ.update(changed)
+    os.environ.pop("RAY_ADDRESS", None)
+    context = ray.init(
+        address="local",
+        num_cpus=_CPUS,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=_STORE_BYTES,
+        _temp_dir=str(Path(folder) / "ray"),
+    )
+    try:
+        yield context.address_info["gcs_address"]
+    finally:
+        ray.shutdown()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)

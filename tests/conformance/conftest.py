@@ -1,0 +1,23 @@
+"""Every test in this folder runs on both engines; that is what keeps them one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames:
+        only = os.environ.get("CONFORMANCE_ENGINE")
+        metafunc.parametrize("engine", [only] if only else ["local", "ray"], indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of the engine under test; flows that name none use it."""
+    name: str = request.param
+    monkeypatch.setenv("PENGUIRAY_ENGINE", name)
+    if name == "ray":
+        request.getfixturevalue("ray_cluster")
+    return name
