@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+from pathlib import Path
 from typing import Literal
 
 from penguiray.errors import FlowError
 
-__all__ = ["EngineName", "engine_name", "is_notebook", "ray_address", "wants_progress"]
+__all__ = ["EngineName", "engine_name", "is_notebook", "prepare_ray", "ray_address", "wants_progress"]
 
 EngineName = Literal["ray", "local"]
 
@@ -42,6 +44,22 @@ def wants_progress(given: bool | None) -> bool:
 def ray_address(given: str | None) -> str | None:
     """The Ray cluster to join, or None to start one on this host."""
     return given or os.environ.get("RAY_ADDRESS") or None
+
+
+def prepare_ray(address: str | None) -> None:
+    """Set Ray's own variables where the user has not; called before Ray is imported, which is when it reads them.
+
+    A Ray that penguiray starts on this host asks for a token. If the user has none, one is drawn that only this process
+    and its workers know. If Ray was imported before, its own default (also a token) has been taken already.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if ray_address(address) is not None:
+        return
+    if "ray" not in sys.modules:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    has_token = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if os.environ.get("RAY_AUTH_MODE") != "disabled" and not (has_token or (Path.home() / ".ray/auth_token").exists()):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def is_notebook() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.config import EngineName, engine_name, wants_progress
+from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
 from penguiray.errors import NodeError, NotYetError
 from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
@@ -85,6 +85,7 @@ class Flow(Generic[I, O]):
             local = LocalEngine(self.plan(), seed=seed)
             local.open()
             return Run(local, self._spec)
+        prepare_ray(address)
         from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
 
         ray = RayEngine(self._spec, address=address)

@@ -52,7 +52,7 @@ class LocalEngine:
         self._pumping = threading.Condition()
         self._state: EngineState = "starting"
         self._start_error: PenguirayError | None = None
-        self._started = _LoopSignal(self)
+        self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._noted: set[LinkId] = set()
         self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self._clock)
@@ -205,8 +205,9 @@ class LocalEngine:
         return self._thread is None
 
     def call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Have the loop call something, from whatever thread."""
-        self._loop.call_soon_threadsafe(function, *arguments)
+        """Have the loop call something, from whatever thread; nothing once the engine has stopped."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
 
     def deliver(self, frame: Frame, reply: Callable[[LinkId, Feedback], None]) -> None:
         """Hand a frame to its replica, its messages shuffled."""
@@ -250,8 +251,8 @@ class _Wire:
 class _LoopSignal(ThreadSignal):
     """Signal of the local engine: whoever waits for it, works."""
 
-    def __init__(self, engine: LocalEngine) -> None:
-        super().__init__()
+    def __init__(self, engine: LocalEngine, *, latched: bool = False) -> None:
+        super().__init__(latched=latched)
         self._engine = engine
         self._done = asyncio.Event()
 

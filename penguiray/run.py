@@ -302,6 +302,7 @@ class Run(Generic[I, O]):
             NodeError: A node failed for good and `on_error` is "raise".
             pydantic.ValidationError: An input does not fit; treated like a node's failure.
         """
+        _warn_in_loop("map")
         return Results(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     def _map(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> Iterator[Any]:
@@ -364,7 +365,8 @@ class Run(Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
-        return list(self.map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
+        _warn_in_loop("collect")
+        return list(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     async def acollect(
         self,
@@ -433,10 +435,7 @@ async def _in_thread(function: Any, **keywords: Any) -> None:
 
 def _warn_in_loop(call: str) -> None:
     if is_loop_running() and not is_notebook():
+        twin = "await_ready" if call == "wait_ready" else f"a{call}"
         warnings.warn(
-            f"run.{call}() blocks the event loop that runs here; await run.a{call}() instead"
-            if call != "wait_ready"
-            else "run.wait_ready() blocks the event loop that runs here; await run.await_ready() instead",
-            RuntimeWarning,
-            stacklevel=3,
+            f"run.{call}() blocks the event loop that runs here; use run.{twin}() instead", RuntimeWarning, stacklevel=3
         )

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from penguiray.config import prepare_ray
+
 __all__ = ["local_engine", "ray_cluster"]
 
 _CPUS = 4
@@ -34,20 +36,19 @@ def ray_cluster() -> Iterator[str]:
 
     Flows that name no engine and no address run on it. Gives its address.
     """
-    import ray  # noqa: PLC0415 - only tests that ask for Ray wait for it
-
     folder = tempfile.mkdtemp(prefix="pgr-", dir="/tmp")  # noqa: S108 - sockets need a short path
     changed = {
         "RAY_TMPDIR": folder,
-        "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": os.urandom(32).hex(),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "PENGUIRAY_PROGRESS": "0",
     }
-    before = {name: os.environ.get(name) for name in (*changed, "RAY_ADDRESS")}
+    before = {name: os.environ.get(name) for name in (*changed, "RAY_ADDRESS", "RAY_AUTH_MODE")}
     os.environ.update(changed)
     os.environ.pop("RAY_ADDRESS", None)
+    prepare_ray(None)
+    import ray  # noqa: PLC0415 - it reads the variables above when it is imported
+
     context = ray.init(
         address="local",
         num_cpus=_CPUS,

@@ -18,16 +18,24 @@ __all__ = ["Code", "by_name", "describe", "is_importable_by_workers", "modules_b
 
 
 @functools.cache
-def _installed_roots() -> tuple[Path, ...]:
-    """Folders whose modules every worker of the same installation can import, `.pth` files followed."""
+def _library_roots() -> tuple[Path, ...]:
+    """Folders of installed libraries and of the standard library."""
     names = {"stdlib", "platstdlib", "purelib", "platlib"}
     roots = {Path(path) for name, path in sysconfig.get_paths().items() if name in names}
     roots.update(Path(path) for path in (*site.getsitepackages(), site.getusersitepackages()))
-    for folder in tuple(roots):
-        for pth in folder.glob("*.pth"):
-            lines = pth.read_text(encoding="utf-8", errors="replace").splitlines()
-            roots.update(Path(line) for line in lines if line.startswith("/"))
     return tuple(root.resolve() for root in roots if root.is_dir())
+
+
+@functools.cache
+def _linked_roots() -> tuple[Path, ...]:
+    """Folders that `.pth` files add to the path of every process: packages installed in place, for development."""
+    lines = (
+        line
+        for root in _library_roots()
+        for pth in root.glob("*.pth")
+        for line in pth.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
+    return tuple(Path(line).resolve() for line in lines if line.startswith("/") and Path(line).is_dir())
 
 
 def is_importable_by_workers(module_name: str) -> bool:
@@ -44,17 +52,21 @@ def is_importable_by_workers(module_name: str) -> bool:
 @functools.cache
 def _is_installed_as(module_name: str, path: str) -> bool:
     here = Path(path).resolve()
-    if here.suffix not in {".py", ".pyc"}:
+    if here.suffix not in {".py", ".pyc"} or any(here.is_relative_to(root) for root in _library_roots()):
         return True
     steps = Path(*module_name.split("."))
     wanted = (steps.with_suffix(here.suffix), steps / f"__init__{here.suffix}")
-    return any(here == root / step for root in _installed_roots() for step in wanted)
+    return any(here == root / step for root in _linked_roots() for step in wanted)
 
 
 def modules_by_value() -> list[str]:
     """Names of the loaded modules that have a file and cannot be imported by workers, `__main__` left out."""
-    loaded = [name for name, module in sys.modules.items() if getattr(module, "__file__", None) and name != "__main__"]
-    return [name for name in loaded if not is_importable_by_workers(name)]
+    loaded = {
+        name
+        for name, module in list(sys.modules.items())
+        if name != "__main__" and getattr(module, "__file__", None) and getattr(module, "__name__", "") == name
+    }
+    return sorted(name for name in loaded if not is_importable_by_workers(name))
 
 
 def describe(code: Any) -> str:

@@ -66,6 +66,11 @@ def read_signature(function: Any, *, batched: bool, owner: str) -> Signature:
     given = _stream_item(returns) if is_stream else returns
     columns: Columns = "list"
     wanted = ports[0][1]
+    if batched and is_stream:
+        raise FlowError(
+            f"node {owner!r} ({describe(function)}): is a batch node and a generator; return a list with one entry per "
+            f"input (None for nothing, pr.Many(...) for several), or leave out the batch option"
+        )
     if batched:
         columns, wanted, given = _batch_ports(wanted, given, owner, function)
     is_async = inspect.iscoroutinefunction(function) or _is_async_stream(function, returns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from penguiray.errors import FlowError
 from penguiray.graph.code import Code
 from penguiray.graph.policies import FlowOptions, NodeOptions
 from penguiray.graph.signature import Signature
@@ -35,8 +36,22 @@ class NodeSpec:
     """Positional and keyword arguments of a class's constructor."""
 
     def with_options(self, options: NodeOptions) -> NodeSpec:
-        """The same code as another node, under other options."""
+        """The same code as another node, under other options.
+
+        Raises:
+            FlowError: A fold was given an option that it cannot have.
+        """
+        if self.kind == "fold":
+            _check_fold(self.name, options)
         return replace(self, options=options, name=options.name or self.name)
+
+
+def _check_fold(name: str, options: NodeOptions) -> None:
+    if options.replicas != 1:
+        raise FlowError(f"pr.fold {name!r}: the sum lives in one replica, so replicas={options.replicas!r} cannot be")
+    for option in ("batch", "concurrency", "retry", "timeout_s", "validate"):
+        if getattr(options, option):
+            raise FlowError(f"pr.fold {name!r}: takes no option {option}; put a node before it that has it")
 
 
 @dataclass(frozen=True, slots=True)

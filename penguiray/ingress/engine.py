@@ -63,7 +63,9 @@ class Engine(Protocol):
 class ThreadSignal:
     """Signal for engines that work in another thread than their callers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, latched: bool = False) -> None:
+        """Make a signal; a latched one stays set, for news that many wait for."""
+        self._latched = latched
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -80,7 +82,7 @@ class ThreadSignal:
     def wait(self, timeout_s: float | None) -> bool:
         """Block the calling thread; Ctrl-C is noticed."""
         came = self._event.wait(timeout_s)
-        self._event.clear()
+        self._take_note()
         return came
 
     async def wait_async(self, timeout_s: float | None) -> bool:
@@ -97,8 +99,12 @@ class ThreadSignal:
                 await future
         except TimeoutError:
             return False
-        self._event.clear()
+        self._take_note()
         return True
+
+    def _take_note(self) -> None:
+        if not self._latched:
+            self._event.clear()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

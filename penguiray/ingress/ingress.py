@@ -12,7 +12,7 @@ from penguiray.errors import DeadlineExceeded, NodeError
 from penguiray.ingress.call import Call, Part
 from penguiray.ingress.window import Window
 from penguiray.link.codec import decode
-from penguiray.link.failure import Failure
+from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
 from penguiray.link.ids import child_id, root_of, trace_id_of
 from penguiray.link.ledger import Ledger
@@ -20,6 +20,7 @@ from penguiray.link.message import Facts, Messages
 from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
+from penguiray.link.wire import LostValue
 from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["DeadLetter", "Ingress"]
@@ -196,6 +197,7 @@ class Ingress:
         known = self._roots.get(root)
         if known is None or not known.ledger.finish(message_id, _outputs(stage, message_id, count, branch)):
             return
+        values = self._without_lost(root, known, values)
         if known.ledger.is_done:
             self._done(root, known, values)
         elif values:
@@ -206,12 +208,27 @@ class Ingress:
         outputs = _outputs(stage, failure.message_id, failure.outputs, None)
         if known is None or not known.ledger.finish(failure.message_id, outputs):
             return
-        letter = self._dead_letter(failure, known.call)
-        self.dead_letters.append(letter)
-        self.dead_letters_total += 1
+        letter = self._note_dead(failure, known.call)
         known.error = known.error or letter.error
         if known.ledger.is_done:
             self._done(failure.root, known, [])
+
+    def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
+        """An input could not be sent: it ends here."""
+        known = self._roots.get(root)
+        if known is None or not known.ledger.finish(message_id, ()):
+            return
+        failure = Failure(root, message_id, self._plan.stages[self._plan.sources[0]].first.name, 1, error)
+        letter = self._note_dead(failure, known.call)
+        known.error = known.error or letter.error
+        if known.ledger.is_done:
+            self._done(root, known, [])
+
+    def _note_dead(self, failure: Failure, call: Call) -> DeadLetter:
+        letter = self._dead_letter(failure, call)
+        self.dead_letters.append(letter)
+        self.dead_letters_total += 1
+        return letter
 
     def _dead_letter(self, failure: Failure, call: Call) -> DeadLetter:
         trace_id = call.facts.trace_id if call.facts and call.facts.trace_id else trace_id_of(self._epoch, failure.root)
@@ -235,7 +252,16 @@ class Ingress:
     def _deliver(self, root: int, values: list[Any]) -> None:
         known = self._roots.get(root)
         if known is not None:
-            known.call.put(Part(known.position, values))
+            known.call.put(Part(known.position, self._without_lost(root, known, values)))
+
+    def _without_lost(self, root: int, known: _Root, values: list[Any]) -> list[Any]:
+        """The values that could be carried; the others are an error of their input."""
+        lost = [value for value in values if type(value) is LostValue]
+        for value in lost:
+            failure = Failure(root, 0, "result", 1, value.error)
+            letter = self._note_dead(failure, known.call)
+            known.error = known.error or letter.error
+        return [value for value in values if type(value) is not LostValue] if lost else values
 
     def _done(self, root: int, known: _Root, values: list[Any]) -> None:
         del self._roots[root]

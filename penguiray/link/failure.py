@@ -36,7 +36,7 @@ class CarriedError:
         kind = type(error)
         data, definitions = _packed(error)
         trace = "".join(traceback.format_exception(error))
-        return cls(f"{kind.__module__}.{kind.__qualname__}", str(error), trace, data, definitions)
+        return cls(f"{kind.__module__}.{kind.__qualname__}", _text_of(error), trace, data, definitions)
 
     def restore(self) -> BaseException:
         """The exception, with the traceback of where it was raised among its notes."""
@@ -49,15 +49,42 @@ class CarriedError:
         return error
 
 
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a user's `__str__` is user code
+        return "(its text could not be made)"
+
+
+class _Bare:
+    """Pickles an exception whose own pickling fails, often for a constructor with arguments that differ from `args`."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _without_init, (type(self.error), self.error.args, vars(self.error))
+
+
+def _without_init(kind: type[BaseException], args: tuple[Any, ...], facts: dict[str, Any]) -> BaseException:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
+
 def _packed(error: BaseException) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     """The exception encoded and proven to decode; user code runs in both, so anything may be raised here."""
-    try:
-        body = encode([error], inline_limit=_VALUE_LIMIT)
-        if body.buffers or not isinstance(decode(body.data)[0], BaseException):
-            return b"", ()
-    except Exception:  # noqa: BLE001 - the pickling of a user's exception is user code
-        return b"", ()
-    return body.data, tuple((name, definition_of(name)) for name in body.classes)
+    for value in (error, _Bare(error)):
+        try:
+            body = encode([value], inline_limit=_VALUE_LIMIT)
+            if not body.buffers and type(decode(body.data)[0]) is type(error):
+                return body.data, tuple((name, definition_of(name)) for name in body.classes)
+        except Exception:  # noqa: BLE001, PERF203, S112 - the pickling of a user's exception is user code
+            continue
+    return b"", ()
 
 
 @dataclass(frozen=True, slots=True)

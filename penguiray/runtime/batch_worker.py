@@ -32,7 +32,7 @@ class BatchWorker:
         self._batcher = Batcher(policy)
         self._slots = Slots(bench.stage.concurrency)
         self._per_message_s = 0.0
-        self._stack = build_stack(self._node, self._call(), self._slots, bench.clock, bench.rng)
+        self._stack = build_stack(self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng)
 
     async def run(self) -> None:
         """Work until the inbox is closed and empty and every batch is finished."""
@@ -92,9 +92,12 @@ class BatchWorker:
         except StuckError:
             self._bench.inbox.abandon()
             raise
+        except asyncio.CancelledError:
+            if self._bench.inbox.is_abandoned:
+                raise
+            self._fail(items, RuntimeError("the function cancelled its own task"))
         except Exception as error:  # noqa: BLE001 - the border to user code
-            for item in items:
-                gave_up_on(outbox, item, node, error)
+            self._fail(items, error)
         else:
             for item, outputs in zip(items, entries, strict=True):
                 outbox.finish(item, outputs)
@@ -102,6 +105,10 @@ class BatchWorker:
         each = (time.perf_counter() - begun) / len(items) / self._bench.stage.concurrency
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
         outbox.flush()
+
+    def _fail(self, items: list[Item], error: Exception) -> None:
+        for item in items:
+            gave_up_on(self._bench.outbox, item, self._node, error)
 
     def _without_late(self, items: list[Item]) -> list[Item]:
         """Members whose caller still waits; a batch as a whole has no deadline."""
@@ -118,7 +125,6 @@ class BatchWorker:
 
         async def call(item: Item, attempt: int) -> list[list[Any]]:
             context = node.context(item, attempt)
-            await executor.ready()
             size, begun = len(item.value), time.perf_counter()
             whole = Item(item.root, item.message_id, to_columns(item.value, columns), item.facts)
             try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -19,12 +19,17 @@ from penguiray.runtime.inbox import Control
 from penguiray.runtime.layers import Call
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
-from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
+from penguiray.runtime.streaming import iterate, stream_outputs
+from penguiray.runtime.work import Bench, execute, gave_up_on, item_of, outputs_of
 
 __all__ = ["ColumnWorker"]
 
 SLICE_S = 0.005
 """Aim for a slice's length in seconds."""
+
+
+_DONE = object()
+"""Marks the end of a generator's outputs for one message."""
 
 
 @dataclass(slots=True)
@@ -46,8 +51,9 @@ class ColumnWorker:
         self._bench = bench
         self._slots = Slots(1)
         self._per_message_s = 0.0
+        self._streams = bench.stage.last.signature.is_stream
         self._stacks = [
-            build_stack(node, _one_call(node, bench), self._slots, bench.clock, bench.rng) for node in bench.nodes
+            build_stack(node, _one_call(node, bench), self._slots, bench.executor, bench.clock, bench.rng) for node in bench.nodes
         ]
 
     async def run(self) -> None:
@@ -59,7 +65,7 @@ class ColumnWorker:
                     continue
                 await self._slots.take()
                 try:
-                    outcome = await bench.executor.call(self._run_slice, taken)
+                    outcome = await self._work_on(taken)
                 finally:
                     self._slots.give_back()
                 self._report(outcome, group)
@@ -72,23 +78,62 @@ class ColumnWorker:
         """Mean time for one message, in seconds."""
         return self._per_message_s
 
+    async def _work_on(self, messages: Messages) -> _Slice:
+        outcome = _Slice(messages)
+        if not self._streams:
+            await self._bench.executor.call(self._run_slice, messages, outcome)
+            return outcome
+        outbox = self._bench.outbox
+        async for group in self._bench.executor.stream(self._stream_slice, messages, outcome):
+            for item, output in group:
+                _take_output(item, output, self._bench)
+            outbox.flush()
+            await outbox.room()
+        return outcome
+
     def _slice_size(self) -> int:
         if self._per_message_s <= 0.0:
             return 1
         return max(1, int(SLICE_S / self._per_message_s))
 
-    def _run_slice(self, messages: Messages) -> _Slice:
+    def _run_slice(self, messages: Messages, outcome: _Slice) -> None:
         """Run the whole chain over a slice; called where the user's code runs."""
-        outcome = _Slice(messages)
         size, begun = len(messages), time.perf_counter()
+        outcome.done = self._run_columns(messages, self._bench.nodes, outcome)
+        self._note_time(begun, size)
+
+    def _stream_slice(self, messages: Messages, outcome: _Slice) -> Iterator[tuple[Item, Any]]:
+        """Run the chain up to its last node, a generator, and give that one's outputs as they are yielded."""
+        size, begun = len(messages), time.perf_counter()
+        *before, last = self._bench.nodes
+        messages = self._run_columns(messages, before, outcome)
+        outcome.done = messages.cut(0, 0)
+        last.count.taken += len(messages)
+        for index in range(len(messages)):
+            item = item_of(messages, index)
+            started = time.perf_counter()
+            try:
+                for output in iterate(last, item, last.context(item, 1)):
+                    yield item, output
+            except Exception as error:  # noqa: BLE001 - the border to user code
+                outcome.failed.append((len(before), item, error))
+            else:
+                yield item, _DONE
+            last.count.busy_s += time.perf_counter() - started
+        if last.budget is not None:
+            last.budget.earn(size)
+        self._note_time(begun, size)
+
+    def _run_columns(self, messages: Messages, nodes: Sequence[BoundNode], outcome: _Slice) -> Messages:
         if messages.facts:
             messages = self._without_late(messages, outcome)
-        for number, node in enumerate(self._bench.nodes):
+        for number, node in enumerate(nodes):
             messages = _run_node(number, node, messages, outcome)
-        outcome.done = messages
+        return messages
+
+    def _note_time(self, begun: float, size: int) -> None:
         each = (time.perf_counter() - begun) / size
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
-        return outcome
 
     def _without_late(self, messages: Messages, outcome: _Slice) -> Messages:
         now, name = self._bench.clock.now(), self._bench.nodes[0].spec.name
@@ -120,8 +165,9 @@ class ColumnWorker:
         """Take one message from the node that failed on it to the end of the chain, under the full policies."""
         outbox, outputs = self._bench.outbox, [item.value]
         try:
-            for node, stack in zip(self._bench.nodes[number:], self._stacks[number:], strict=True):
+            for place, (node, stack) in enumerate(zip(self._bench.nodes[number:], self._stacks[number:], strict=True)):
                 item.value = outputs[0]
+                node.count.taken += place > 0
                 outputs = await stack(item, 1)
                 node.count.given += len(outputs)
                 if not outputs:
@@ -129,21 +175,34 @@ class ColumnWorker:
         except Exception as error:  # noqa: BLE001 - the border to user code
             gave_up_on(outbox, item, node, error)
         else:
-            outbox.finish(item, outputs)
+            if self._streams and node is self._bench.nodes[-1]:
+                outbox.finish_stream(item, item.sent)
+            else:
+                outbox.finish(item, outputs)
         outbox.flush()
 
 
 def _one_call(node: BoundNode, bench: Bench) -> Call:
     """One attempt at one message, giving its outputs; the first one may have been made in a column."""
+    run = stream_outputs if node.spec.signature.is_stream else execute
 
     async def call(item: Item, attempt: int) -> list[Any]:
         if item.raised is not None:
             raised, item.raised = item.raised, None
             raise raised
-        context = node.context(item, attempt)
-        return outputs_of(await bench.executor.call(node.call, item, context), context)
+        return await run(node, item, node.context(item, attempt), bench)
 
     return call
+
+
+def _take_output(item: Item, output: Any, bench: Bench) -> None:
+    """Pass on what a generator gave, or note that it has ended."""
+    if output is _DONE:
+        bench.outbox.finish_stream(item, item.sent)
+        return
+    bench.outbox.stream(item, item.sent, output)
+    item.sent += 1
+    bench.nodes[-1].count.given += 1
 
 
 def _gives_lists(node: BoundNode) -> bool:

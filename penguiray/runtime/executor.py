@@ -140,10 +140,19 @@ def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
         try:
             result = job.function(*job.arguments)
         except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
-            job.future.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
+            job.future.set_exception(_carried(error))
         else:
             job.future.set_result(result)
         del job
+
+
+def _carried(error: BaseException) -> Exception:
+    """The exception as a future can hold it: one of asyncio refuses StopIteration, and the rest would end the loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    carried = RuntimeError(f"the function raised {error!r}")
+    carried.__cause__ = error
+    return carried
 
 
 class _Relay:

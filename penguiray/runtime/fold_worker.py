@@ -11,7 +11,6 @@ from penguiray.link.ids import call_of
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.inbox import Control
-from penguiray.runtime.task_worker import outputs_in
 from penguiray.runtime.work import Bench, gave_up_on, item_of
 
 __all__ = ["FoldWorker"]
@@ -93,7 +92,7 @@ class FoldWorker:
             item.value = self._sums.pop(call) if call in self._sums else await executor.call(initial)
             if self._node.spec.signature.is_stream:
                 async for group in executor.stream(finish, item.value):
-                    for output in outputs_in(group, None):
+                    for output in (output for output in group if output is not None):
                         outbox.stream(item, item.sent, output)
                         item.sent += 1
                     outbox.flush()

@@ -41,6 +41,9 @@ class Inbox:
 
     def put(self, frame: Frame, on_taken: Callable[[], None]) -> None:
         """Add a frame; `on_taken` is called when its last message has been taken: its credit is free then."""
+        if frame.kind is Kind.DATA and not len(frame.messages):
+            on_taken()
+            return
         self._frames.append(_Waiting(frame, 0, on_taken))
         self._filled.set()
 

@@ -12,6 +12,7 @@ from penguiray.errors import DeadlineExceeded
 from penguiray.graph.policies import Retry
 from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.executor import Executor, StuckError
 from penguiray.runtime.slots import Slots
 
 __all__ = ["Call", "GaveUp", "with_deadline", "with_retry", "with_slot", "with_timeout"]
@@ -50,6 +51,8 @@ def with_retry(inner: Call, node: BoundNode, policy: Retry, clock: Clock, rng: r
         while True:
             try:
                 return await inner(item, attempt)
+            except StuckError:
+                raise
             except policy.on as error:
                 pause = pause_before(attempt + 1, policy, rng)
                 if attempt >= policy.max_attempts or _too_late(item, pause, clock) or not budget.spend():
@@ -67,12 +70,13 @@ def _too_late(item: Item, pause: float, clock: Clock) -> bool:
     return item.deadline is not None and clock.now() + pause >= item.deadline
 
 
-def with_slot(inner: Call, slots: Slots) -> Call:
-    """Hold one of the replica's slots during the attempt; a pause between attempts holds none."""
+def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:
+    """Hold one of the replica's slots, and have a thread for it, during the attempt; a pause between attempts holds none."""
 
     async def call(item: Item, attempt: int) -> Any:
         await slots.take()
         try:
+            await executor.ready()
             return await inner(item, attempt)
         finally:
             slots.give_back()
@@ -84,10 +88,11 @@ def with_timeout(inner: Call, node: str, timeout_s: float | None, clock: Clock) 
     """End an attempt after min(`timeout_s`, what remains until the deadline)."""
 
     async def call(item: Item, attempt: int) -> Any:
-        limit = timeout_s
+        limit, own_s = timeout_s, timeout_s
         if item.deadline is not None:
             remaining = max(0.0, item.deadline - clock.now())
-            limit = remaining if limit is None else min(limit, remaining)
+            if limit is None or remaining < limit:
+                limit, own_s = remaining, None
         if limit is None:
             return await inner(item, attempt)
         if limit <= 0.0:
@@ -99,8 +104,10 @@ def with_timeout(inner: Call, node: str, timeout_s: float | None, clock: Clock) 
         except TimeoutError as error:
             if not scope.expired():
                 raise
+            if own_s is None:
+                raise DeadlineExceeded(f"node {node!r}: the message's deadline passed in the call", node=node) from error
             raise DeadlineExceeded(
-                f"node {node!r}: the call took longer than {limit:.3g} s", node=node, timeout_s=limit
+                f"node {node!r}: the call took longer than {own_s:.3g} s", node=node, timeout_s=own_s
             ) from error
 
     return call

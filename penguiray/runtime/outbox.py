@@ -84,6 +84,11 @@ class Outbox:
             Failure(item.root, item.message_id, node, attempt, carried, data, definitions, item.sent, is_late)
         )
 
+    def refuse(self, root: int, message_id: int, error: CarriedError) -> None:
+        """A message could not be carried to or from this replica: it ends here, under the last node's name."""
+        self._report.failures.append(Failure(root, message_id, self._stage.last.name, 1, error))
+        self._on_news()
+
     def flush(self) -> None:
         """Send what may go, and tell the caller's side that there is news."""
         self._sender.flush()

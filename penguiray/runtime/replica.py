@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
+from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
@@ -84,6 +85,14 @@ class Replica:
 
         self._inbox.put(frame, taken)
 
+    def refuse(self, frame: Frame, error: Exception, on_taken: Callable[[Feedback], None]) -> None:
+        """Take a frame in whose values could not be decoded: its messages fail here."""
+        carried = CarriedError.of(error)
+        for root, message_id in zip(frame.messages.roots, frame.messages.ids, strict=True):
+            self.outbox.refuse(root, message_id, carried)
+        self.outbox.flush()
+        on_taken(Feedback(frame.sequence, len(frame.messages), self._worker.service_s))
+
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame of this replica was taken by its receiver."""
         self.outbox.on_feedback(link, feedback)
@@ -112,7 +121,7 @@ def _worker(bench: Bench) -> Worker:
     if last.options.batch:
         return BatchWorker(bench)
     overlaps = bench.stage.concurrency > 1 or any(node.options.timeout_or_none for node in bench.stage.nodes)
-    if overlaps or last.signature.is_async or last.signature.is_stream:
+    if overlaps or last.signature.is_async:
         return TaskWorker(bench)
     return ColumnWorker(bench)
 

@@ -2,7 +2,8 @@
 
     deadline      first, so that nothing is spent on a message whose caller has gone
     retry         outside the slot, so that a message that waits for its next attempt keeps nobody out
-    slot          outside the time-out, so that waiting for a slot is not counted as the call's time
+    slot          outside the time-out, so that waiting for a slot, or for a thread that an earlier call overran in, is
+                  not counted as the call's time
     time-out      around one attempt only, so that a retry has its full time again
     executor      where the function runs: the loop for async code, inline or a thread for sync code
     function
@@ -18,16 +19,19 @@ import random
 
 from penguiray.clock import Clock
 from penguiray.runtime.bound import BoundNode
+from penguiray.runtime.executor import Executor
 from penguiray.runtime.layers import Call, with_deadline, with_retry, with_slot, with_timeout
 from penguiray.runtime.slots import Slots
 
 __all__ = ["build_stack"]
 
 
-def build_stack(node: BoundNode, inner: Call, slots: Slots, clock: Clock, rng: random.Random) -> Call:
+def build_stack(
+    node: BoundNode, inner: Call, slots: Slots, executor: Executor, clock: Clock, rng: random.Random
+) -> Call:
     """Put a node's policies round a call of its function; a policy that was not asked for costs nothing."""
     options, name = node.spec.options, node.spec.name
-    call = with_slot(with_timeout(inner, name, options.timeout_or_none, clock), slots)
+    call = with_slot(with_timeout(inner, name, options.timeout_or_none, clock), slots, executor)
     if options.retry_or_none is not None:
         call = with_retry(call, node, options.retry_or_none, clock, rng)
     return with_deadline(call, name, clock)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 from penguiray.graph.context import Context
@@ -15,7 +13,8 @@ from penguiray.runtime.inbox import Control
 from penguiray.runtime.layers import Call
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
-from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
+from penguiray.runtime.streaming import stream_outputs
+from penguiray.runtime.work import Bench, execute, gave_up_on, item_of, outputs_of
 
 __all__ = ["TaskWorker"]
 
@@ -34,7 +33,7 @@ class TaskWorker:
         self._call_s = 0.0
         self._flushing = False
         self._stacks = [
-            build_stack(node, self._call_of(node), self._slots, bench.clock, bench.rng) for node in bench.nodes
+            build_stack(node, self._call_of(node), self._slots, bench.executor, bench.clock, bench.rng) for node in bench.nodes
         ]
 
     async def run(self) -> None:
@@ -106,14 +105,13 @@ class TaskWorker:
 
     def _call_of(self, node: BoundNode) -> Call:
         signature = node.spec.signature
-        run = self._stream if signature.is_stream else self._await if signature.is_async else self._execute
+        run = stream_outputs if signature.is_stream else _await if signature.is_async else execute
 
         async def call(item: Item, attempt: int) -> list[Any]:
             context = node.context(item, attempt)
-            await self._bench.executor.ready()
             begun = time.perf_counter()
             try:
-                outputs = await run(node, item, context)
+                outputs = await run(node, item, context, self._bench)
             finally:
                 node.count.busy_s += time.perf_counter() - begun
             node.count.given += len(outputs)
@@ -121,42 +119,6 @@ class TaskWorker:
 
         return call
 
-    async def _await(self, node: BoundNode, item: Item, context: Context | None) -> list[Any]:
-        return outputs_of(await node.call(item, context), context)
 
-    async def _execute(self, node: BoundNode, item: Item, context: Context | None) -> list[Any]:
-        return outputs_of(await self._bench.executor.call(node.call, item, context), context)
-
-    async def _stream(self, node: BoundNode, item: Item, context: Context | None) -> list[Any]:
-        """Send outputs as they are yielded; those that an earlier attempt has sent are left out."""
-        outbox, index = self._bench.outbox, 0
-        async for group in self._groups(node, item, context):
-            for output in outputs_in(group, context):
-                if index >= item.sent:
-                    outbox.stream(item, index, output)
-                    node.count.given += 1
-                    item.sent += 1
-                index += 1
-            outbox.flush()
-            await outbox.room()
-        return []
-
-    async def _groups(self, node: BoundNode, item: Item, context: Context | None) -> AsyncIterator[list[Any]]:
-        if not node.spec.signature.is_async:
-            async for group in self._bench.executor.stream(node.call, item, context):
-                yield group
-            return
-        stream = node.call(item, context)
-        if inspect.isawaitable(stream):
-            stream = await stream
-        async for output in stream:
-            yield [output]
-
-
-def outputs_in(group: list[Any], context: Context | None) -> list[Any]:
-    """What a generator gave: what it emitted through its context since the last time, then what it yielded."""
-    emitted = [] if context is None else context.emitted()
-    outputs = [*emitted, *(output for output in group if output is not None)]
-    emitted.clear()
-    return outputs
-
+async def _await(node: BoundNode, item: Item, context: Context | None, _bench: Bench) -> list[Any]:
+    return outputs_of(await node.call(item, context), context)

@@ -17,7 +17,7 @@ from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.layers import GaveUp
 from penguiray.runtime.outbox import Outbox
 
-__all__ = ["Bench", "Worker", "gave_up_on", "item_of", "outputs_of"]
+__all__ = ["Bench", "Worker", "execute", "gave_up_on", "item_of", "outputs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +64,8 @@ def gave_up_on(outbox: Outbox, item: Item, node: BoundNode, error: BaseException
     cause = error.error if isinstance(error, GaveUp) else error
     node.count.failed += 1
     outbox.fail(item, node.spec.name, attempt, cause)
+
+
+async def execute(node: BoundNode, item: Item, context: Context | None, bench: Bench) -> list[Any]:
+    """Call a sync function where user code runs, and give its outputs."""
+    return outputs_of(await bench.executor.call(node.call, item, context), context)

@@ -1,0 +1,253 @@
+"""A run on Ray as its driver sees it: one thread that starts the replicas, takes what they say, and ends them.
+
+Callers submit inputs from their own threads, under the lock; all that returns passes through the thread's queue.
+Callbacks of Ray only put something there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import queue
+import threading
+import time
+import weakref
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.pool import ReplicaPool, hosts
+from penguiray.actors.session import connect, cpus
+from penguiray.actors.ship import pack_stages
+from penguiray.clock import SystemClock
+from penguiray.control.lease import RENEW_S
+from penguiray.control.placement import why_not_placed
+from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
+from penguiray.graph.spec import FlowSpec
+from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
+from penguiray.ingress.ingress import Ingress
+from penguiray.link.frame import LinkId
+from penguiray.link.wire import unpack_report
+from penguiray.plan.compile import compile_plan
+from penguiray.plan.plan import Plan
+
+__all__ = ["RayEngine"]
+
+_log = logging.getLogger("penguiray")
+
+_PLACEMENT_S = 4.0
+"""Waiting for its place may last this long before a replica's resources are looked into."""
+_STOP_S = 20.0
+
+Event = tuple[Literal["opened", "answer", "report", "wake"], LinkId | None, "Future[Any] | None"]
+
+
+class RayEngine:
+    """Starts a flow's replicas on Ray and talks with them until it is stopped."""
+
+    plan: Plan
+    ingress: Ingress
+
+    def __init__(self, spec: FlowSpec, *, address: str | None) -> None:
+        """Prepare; nothing is asked of Ray before `open`."""
+        self.lock: AbstractContextManager[Any] = threading.RLock()
+        self._spec = spec
+        self._address = address
+        self._epoch = time.time_ns()
+        self._clock = SystemClock()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._state: EngineState = "starting"
+        self._start_error: PenguirayError | None = None
+        self._started = ThreadSignal(latched=True)
+        self._is_ending = threading.Event()
+        self._finish = False
+        self._pool: ReplicaPool | None = None
+        self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
+        self._prepare(cpus=1)
+
+    def _prepare(self, *, cpus: int) -> None:
+        """Plan for so many CPUs; the first plan only serves those who ask before Ray is reached."""
+        self.plan = compile_plan(self._spec, cpus=cpus)
+        self._transport = CallTransport(
+            clock=self._clock,
+            inline_limit=self.plan.options.inline_limit_bytes,
+            on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
+            on_refused=lambda root, message_id, error: self.ingress.refuse_message(root, message_id, error),
+        )
+        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self._clock)
+
+    @property
+    def state(self) -> EngineState:
+        """Where in its life it is."""
+        return self._state
+
+    def open(self) -> None:
+        """Check that the nodes can be sent, and begin to start.
+
+        Raises:
+            FlowError: A node cannot be pickled.
+        """
+        pack_stages(self.plan)
+        _running.add(self)
+        self._thread.start()
+
+    def started(self) -> Signal:
+        """Set once the start has ended."""
+        return self._started
+
+    def check_started(self) -> bool:
+        """Whether all replicas are ready; raises what kept them from it."""
+        if self._start_error is not None:
+            raise self._start_error
+        return self._state != "starting"
+
+    def signal(self) -> Signal:
+        """A fresh signal for one call."""
+        return ThreadSignal()
+
+    def stop(self, *, finish: bool) -> None:
+        """End all replicas and wait for that."""
+        self._finish = finish and not self._is_ending.is_set()
+        self._is_ending.set()
+        self._events.put(("wake", None, None))
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(_STOP_S)
+
+    def _work(self) -> None:
+        """The thread: start, take what comes, end."""
+        try:
+            self._deploy()
+            while not self._is_ending.is_set():
+                self._take(self._events.get())
+        except PenguirayError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - the top of the engine's loop: told to whoever waits
+            self._fail(StartError(f"run {self._spec.name!r} ended: {error!r}"), error)
+        finally:
+            self._end()
+
+    def _fail(self, error: PenguirayError, cause: BaseException | None = None) -> None:
+        error.__cause__ = error.__cause__ or cause
+        if self._state == "starting":
+            self._start_error = error
+        self._state = "failed"
+        with self.lock:
+            self.ingress.fail(error)
+
+    def _end(self) -> None:
+        self._is_ending.set()
+        if self._pool is not None and ray.is_initialized():
+            self._pool.stop(finish=self._finish)
+        if self._state != "failed":
+            self._state = "stopped"
+        self._started.set()
+        _running.discard(self)
+
+    # -- start
+
+    def _deploy(self) -> None:
+        connect(self._address)
+        if self._is_ending.is_set():
+            return
+        self._prepare(cpus=cpus())
+        self._pool = ReplicaPool(self.plan, epoch=self._epoch)
+        self._pool.create(pack_stages(self.plan))
+        threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
+        self._pool.open(lambda link, done: self._events.put(("opened", link, done)))
+        self._wait_opened(set(self._pool.actors))
+        if self._is_ending.is_set():
+            return
+        self._transport.connect(self._pool.by_stage())
+        for link in self._pool.actors:
+            self._collect(link)
+        self._state = "running"
+        self._started.set()
+
+    def _wait_opened(self, waiting: set[LinkId]) -> None:
+        while waiting and not self._is_ending.is_set():
+            try:
+                _, link, done = self._events.get(timeout=_PLACEMENT_S)
+            except queue.Empty:
+                self._look_for_places({self.plan.stages[link.stage].index for link in waiting})
+                continue
+            if link is not None and done is not None:
+                self._check_opened(link, done)
+                waiting.discard(link)
+
+    def _check_opened(self, link: LinkId, done: Future[Any]) -> None:
+        error = done.exception()
+        if error is None:
+            return
+        node = self.plan.stages[link.stage].first
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
+
+    def _look_for_places(self, stages: set[int]) -> None:
+        """Say why replicas wait; give up on what no host can ever hold."""
+        seen = hosts()
+        for index in sorted(stages):
+            node = self.plan.stages[index].first
+            found = why_not_placed(node, seen)
+            if found is None:
+                continue
+            can_be, why = found
+            if not can_be:
+                raise PlacementError(why, node=node.name)
+            _log.warning("%s", why)
+
+    # -- while it runs
+
+    def _collect(self, link: LinkId) -> None:
+        assert self._pool is not None
+        self._pool.collect(link, lambda link, done: self._events.put(("report", link, done)))
+
+    def _take(self, event: Event) -> None:
+        kind, link, done = event
+        if link is None or done is None:
+            return
+        error = done.exception()
+        if error is not None:
+            raise self._lost(link, error)
+        if kind == "answer":
+            with self.lock:
+                self.ingress.on_feedback(link, feedback_of(done))
+        elif kind == "report":
+            self._collect(link)
+            packed = done.result()
+            if packed is not None:
+                report = unpack_report(*packed)
+                with self.lock:
+                    self.ingress.on_report(link, report)
+
+    def _lost(self, link: LinkId, error: BaseException) -> ReplicaLost:
+        stage = self.plan.stages[link.stage]
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        how = "its process ended" if isinstance(error, RayActorError) else f"{cause!r}"
+        lost = ReplicaLost(
+            f"replica {link.replica} of node {stage.name!r} was lost ({how}); run the flow again. Its inputs under way "
+            f"failed with this error",
+            node=stage.name,
+            replica=link.replica,
+        )
+        lost.__cause__ = cause
+        return lost
+
+    def _renew(self) -> None:
+        """Keep the replicas' lease until the run ends; a thread of its own, so that nothing can hold it up."""
+        while not self._is_ending.wait(RENEW_S):
+            if self._pool is not None and ray.is_initialized():
+                self._pool.renew()
+
+
+_running: weakref.WeakSet[RayEngine] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """End what the program left running; registered after Ray's own hook, so it runs before it."""
+    for engine in list(_running):
+        engine.stop(finish=False)

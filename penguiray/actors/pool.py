@@ -1,0 +1,128 @@
+"""The replica actors of one run: created, asked, ended. What to do about what they say is not decided here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_futures
+from typing import Any
+
+import ray
+
+from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
+from penguiray.actors.session import NAMESPACE
+from penguiray.control.placement import Host, needs_of
+from penguiray.graph.policies import UNSET
+from penguiray.link.frame import LinkId
+from penguiray.plan.plan import Plan, Stage
+
+__all__ = ["ReplicaPool", "hosts"]
+
+_STOP_S = 4.0
+
+Done = Callable[[LinkId, "Future[Any]"], None]
+
+
+class ReplicaPool:
+    """Handles of a run's actors, by stage and number."""
+
+    def __init__(self, plan: Plan, *, epoch: int) -> None:
+        self._plan = plan
+        self._epoch = epoch
+        self.actors: dict[LinkId, Any] = {}
+        """The actors that were created and not ended."""
+
+    def create(self, packed: list[bytes]) -> None:
+        """Ask Ray for all actors; returns before they are placed."""
+        for stage, code in zip(self._plan.stages, packed, strict=True):
+            ref = ray.put(code)
+            for number in range(stage.replicas):
+                self.actors[LinkId(stage.index, number)] = self._create(stage, number, ref)
+
+    def _create(self, stage: Stage, number: int, code: Any) -> Any:
+        title = f"{self._plan.name}/{stage.name}/{number}"
+        factory = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)
+        options = factory.options(
+            name=f"{title}/{self._epoch:x}",
+            namespace=NAMESPACE,
+            lifetime="detached",
+            max_restarts=0,
+            max_task_retries=0,
+            enable_task_events=False,
+            **_reserved(stage),
+        )
+        return options.remote(title, code, self._plan.options, self._epoch, number)
+
+    def open(self, on_done: Done) -> None:
+        """Have every actor connect to the next stages and build its nodes."""
+        for link, actor in self.actors.items():
+            edges = self._plan.stages[link.stage].edges
+            targets = {edge.target: self._of_stage(edge.target) for edge in edges}
+            _ask(actor.open, link, on_done, targets)
+
+    def _of_stage(self, stage: int) -> list[Any]:
+        return [actor for link, actor in self.actors.items() if link.stage == stage]
+
+    def by_stage(self) -> dict[int, list[Any]]:
+        """All actors, in the order of their numbers."""
+        return {stage.index: self._of_stage(stage.index) for stage in self._plan.stages}
+
+    def collect(self, link: LinkId, on_done: Done) -> None:
+        """Ask one actor for its next report."""
+        _ask(self.actors[link].collect, link, on_done)
+
+    def renew(self) -> None:
+        """Tell every actor that its driver lives."""
+        for actor in list(self.actors.values()):
+            actor.renew.remote()
+
+    def stop(self, *, finish: bool) -> None:
+        """End all actors, sources first; those that do not close their nodes in time are killed as they are."""
+        answers: list[Future[Any]] = [actor.stop.remote(finish=finish).future() for actor in self.actors.values()]
+        wait_futures(answers, timeout=_STOP_S)
+        for actor in self.actors.values():
+            ray.kill(actor, no_restart=True)
+        self.actors.clear()
+
+
+def _ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
+    answer: Future[Any] = method.remote(*arguments).future()
+    answer.add_done_callback(lambda done: on_done(link, done))
+
+
+def _reserved(stage: Stage) -> dict[str, Any]:
+    """Ray's options for a replica. CPUs that were not asked for are not reserved: a small machine refuses nothing."""
+    needs = needs_of(stage.first)
+    reserved: dict[str, Any] = {"num_cpus": needs.pop("CPU", 0.0), "num_gpus": needs.pop("GPU", 0.0)}
+    if "memory" in needs:
+        reserved["memory"] = int(needs.pop("memory"))
+    if needs:
+        reserved["resources"] = needs
+    for name in ("label_selector", "runtime_env"):
+        wish = getattr(stage.first.options, name)
+        if wish is not UNSET:
+            reserved[name] = dict(wish)
+    return reserved
+
+
+def hosts() -> list[Host]:
+    """The hosts of the cluster, with what they have and what is free."""
+    free = _free_by_host()
+    return [
+        Host(node["NodeManagerAddress"], node["Resources"], free.get(node["NodeID"], {}), node.get("Labels", {}))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def _free_by_host() -> dict[str, dict[str, float]]:
+    with contextlib.suppress(Exception):
+        return dict(_reported_free())
+    return {}
+
+
+def _reported_free() -> Iterator[tuple[str, dict[str, float]]]:
+    from ray._private.state import available_resources_per_node  # noqa: PLC0415, PLC2701 - see docs/decisions
+
+    yield from available_resources_per_node().items()

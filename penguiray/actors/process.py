@@ -1,0 +1,170 @@
+"""A replica with a process to itself: its loop in a thread, so that calls from outside are answered while it works."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import numpy as np
+
+from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.clock import SystemClock
+from penguiray.control.lease import Lease
+from penguiray.graph.policies import FlowOptions
+from penguiray.link.failure import CarriedError
+from penguiray.link.frame import Feedback, LinkId
+from penguiray.link.wire import pack_report, unpack_frame
+from penguiray.plan.plan import Stage
+from penguiray.runtime.replica import Replica
+
+__all__ = ["ReplicaProcess"]
+
+T = TypeVar("T")
+
+_POLL_S = 10.0
+"""Longest that a `collect` stays unanswered; the driver asks again."""
+_CLOSE_S = 4.0
+"""Longest that the nodes' `close()` may take."""
+
+
+class ReplicaProcess:
+    """Owns the loop thread. Its methods are called from the actor's threads; the replica belongs to the loop."""
+
+    def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int) -> None:
+        _tune()
+        self._options = options
+        self._clock = SystemClock()
+        self._loop = asyncio.new_event_loop()
+        self._news = threading.Event()
+        self._known: set[str] = set()
+        self._lease = Lease(self._clock.now())
+        self._failure: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._transport = CallTransport(
+            clock=self._clock,
+            inline_limit=options.inline_limit_bytes,
+            on_answer=self._on_answer,
+            on_refused=self._on_refused,
+        )
+        self._replica = Replica(
+            stage,
+            options,
+            self._transport,
+            epoch=epoch,
+            clock=self._clock,
+            rng=random.Random(f"{epoch}/{stage.index}/{number}"),  # noqa: S311 - jitter, not a secret
+            on_news=self._news.set,
+            inline=False,
+        )
+        threading.Thread(target=self._loop.run_forever, name="penguiray-loop", daemon=True).start()
+        threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
+
+    def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
+        """Connect to the next stages, build the nodes' objects, and begin to work."""
+        self._transport.connect(actors)
+        for stage, replicas in actors.items():
+            self._replica.sender.connect(stage, len(replicas))
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        gc.collect()
+        gc.freeze()
+
+    async def _open(self) -> None:
+        await self._replica.open()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self._replica.run()
+        except Exception as error:  # noqa: BLE001 - the top of the actor's loop: told to the driver by `collect`
+            self._failure = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            self._news.set()
+
+    def receive(self, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, int, float]:
+        """Take a frame in; returns its feedback once it has left the inbox."""
+        frame, failure = unpack_frame(header, data, attachments, now=self._clock.now())
+        taken: Future[Feedback] = Future()
+        if failure is None:
+            self._loop.call_soon_threadsafe(self._replica.receive, frame, taken.set_result)
+        else:
+            self._loop.call_soon_threadsafe(self._replica.refuse, frame, failure, taken.set_result)
+        feedback = taken.result()
+        return feedback.sequence, feedback.messages, feedback.service_s
+
+    def collect(self) -> tuple[Any, ...] | None:
+        """Wait for news and hand it over: header, body and buffers of a report; None if there was none for a while.
+
+        Raises:
+            Exception: The replica cannot go on, and why.
+        """
+        if not self._news.wait(_POLL_S):
+            return None
+        self._news.clear()
+        if self._failure is not None:
+            raise self._failure
+        report = self._on_loop(self._replica.outbox.take_report)
+        header, data, buffers = pack_report(report, self._known, inline_limit=self._options.inline_limit_bytes)
+        return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
+
+    def renew(self) -> None:
+        """The driver lives."""
+        self._lease.renew(self._clock.now())
+
+    def stop(self, *, finish: bool) -> None:
+        """End the work and close the nodes' objects; with `finish` what is here is worked on first."""
+        closing = asyncio.run_coroutine_threadsafe(self._stop(finish=finish), self._loop)
+        closing.result(_CLOSE_S)
+
+    async def _stop(self, *, finish: bool) -> None:
+        if finish:
+            self._replica.finish()
+        else:
+            self._replica.stop()
+            if self._task is not None:
+                self._task.cancel()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await self._replica.close()
+
+    def _on_loop(self, function: Callable[[], T]) -> T:
+        done: Future[T] = Future()
+        self._loop.call_soon_threadsafe(lambda: done.set_result(function()))
+        return done.result()
+
+    def _on_answer(self, link: LinkId, answer: Future[Any]) -> None:
+        self._loop.call_soon_threadsafe(self._take_answer, link, answer)
+
+    def _take_answer(self, link: LinkId, answer: Future[Any]) -> None:
+        """Feedback for a frame. If the receiver is gone, the driver sees that itself and ends the run."""
+        if answer.exception() is None:
+            self._replica.on_feedback(link, feedback_of(answer))
+
+    def _on_refused(self, root: int, message_id: int, error: CarriedError) -> None:
+        self._replica.outbox.refuse(root, message_id, error)
+
+    def _watch_lease(self) -> None:
+        """End the process when its driver has been silent for too long: nobody else would."""
+        while (rest_s := self._lease.rest_s(self._clock.now())) > 0:
+            time.sleep(min(rest_s, 1.0))
+        try:
+            self.stop(finish=False)
+        except Exception as error:  # noqa: BLE001 - whatever the user's close() does, the process ends
+            sys.stderr.write(f"penguiray: close() failed after the lease had expired: {error!r}\n")
+        os._exit(0)
+
+
+def _tune() -> None:
+    """Settings of a process that does nothing but run a replica.
+
+    Threads that answer calls get their turn within 0.2 ms beside a busy function (by default 5 ms). Collections of
+    garbage are rarer, since frames make and free many objects in step; this was a fifth of the throughput.
+    """
+    sys.setswitchinterval(0.0002)
+    gc.set_threshold(50_000, 20, 50)

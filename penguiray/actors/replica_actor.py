@@ -1,0 +1,58 @@
+"""The actor round a replica: each method is one call into the process, in the group of threads that it needs.
+
+Nothing in this class may be a coroutine: one would make it an async actor, whose sync methods run on its loop, and a
+waiting `collect` would stop everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+import ray
+
+from penguiray.actors.process import ReplicaProcess
+from penguiray.graph.policies import FlowOptions
+
+__all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
+
+CONCURRENCY_GROUPS = {"data": 1, "collect": 1, "control": 2}
+"""`data` keeps the order of frames with its one thread; a running node never holds up the others."""
+
+
+class ReplicaActor:
+    """A detached actor with one replica. It ends itself when its driver is silent for longer than the lease."""
+
+    def __init__(self, title: str, stage: bytes, options: FlowOptions, epoch: int, number: int) -> None:
+        self._title = title
+        self._process = ReplicaProcess(cloudpickle.loads(stage), options, epoch=epoch, number=number)
+
+    def __repr__(self) -> str:
+        """What Ray writes before each line that the user's code prints."""
+        return self._title
+
+    @ray.method(concurrency_group="control")
+    def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
+        """See `ReplicaProcess.open`."""
+        self._process.open(actors)
+
+    @ray.method(concurrency_group="data")
+    def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, int, float]:
+        """See `ReplicaProcess.receive`."""
+        return self._process.receive(header, data, attachments)
+
+    @ray.method(concurrency_group="collect")
+    def collect(self) -> tuple[Any, ...] | None:
+        """See `ReplicaProcess.collect`."""
+        return self._process.collect()
+
+    @ray.method(concurrency_group="control")
+    def renew(self) -> None:
+        """See `ReplicaProcess.renew`."""
+        self._process.renew()
+
+    @ray.method(concurrency_group="control")
+    def stop(self, *, finish: bool) -> None:
+        """See `ReplicaProcess.stop`."""
+        self._process.stop(finish=finish)

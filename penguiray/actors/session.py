@@ -1,0 +1,79 @@
+"""The connection to Ray: use the one there is, join the one that is named, or start one on this host."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from concurrent.futures import Future
+
+import ray
+
+from penguiray.config import ray_address
+from penguiray.errors import StartError
+
+__all__ = ["NAMESPACE", "connect", "cpus"]
+
+NAMESPACE = "penguiray"
+"""Namespace of all actors, apart from the user's own."""
+
+_connecting = threading.Lock()
+
+
+def connect(address: str | None) -> None:
+    """Make sure that this process is connected to Ray.
+
+    A Ray that this starts belongs to this process and ends with it; see `config.prepare_ray` for its token.
+
+    Args:
+        address: Cluster to join. None: the connection there is, else `RAY_ADDRESS` (set inside Ray jobs), else a new
+            Ray on this host. Other Rays of this host are never joined by accident.
+
+    Raises:
+        StartError: The cluster cannot be reached, or Ray cannot be started.
+    """
+    with _connecting:
+        if ray.is_initialized():
+            return
+        wanted = ray_address(address)
+        if wanted is not None:
+            _join(wanted)
+            return
+        _start()
+
+
+def _start() -> None:
+    """Start Ray in a thread that never ends: the kernel ends Ray's processes with the *thread* that made them."""
+    started: Future[None] = Future()
+    threading.Thread(target=_start_and_stay, args=(started,), name="penguiray-ray", daemon=True).start()
+    try:
+        started.result()
+    except Exception as error:
+        raise StartError(f"Ray could not be started on this host: {error}") from error
+
+
+def _start_and_stay(started: Future[None]) -> None:
+    try:
+        # ERROR: away from the main thread Ray warns that it sets no handler for SIGTERM, which is fine here.
+        ray.init(address="local", include_dashboard=False, logging_level=logging.ERROR)
+    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+        started.set_exception(error)
+    else:
+        started.set_result(None)
+        threading.Event().wait()
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        mode = os.environ.get("RAY_AUTH_MODE", "unset")
+        raise StartError(
+            f"no Ray could be reached at {address!r}. If one runs there, it may want a token: RAY_AUTH_MODE is {mode} "
+            f"here; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH (or RAY_AUTH_TOKEN) as on the cluster"
+        ) from error
+
+
+def cpus() -> int:
+    """CPUs of the whole cluster."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))

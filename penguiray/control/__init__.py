@@ -1,0 +1,1 @@
+"""What should be running: pure decisions from what is seen and the time. Imports `plan`."""

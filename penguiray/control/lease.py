@@ -1,0 +1,30 @@
+"""How long a replica lives without hearing from its owner. Pure.
+
+Replicas are detached actors, so Ray does not end them with the process that made them; the lease does.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LEASE_S", "RENEW_S", "Lease"]
+
+LEASE_S = 20.0
+"""Silence after which a replica ends itself. Longer forgives a stalled owner, shorter frees resources sooner."""
+RENEW_S = 2.0
+"""How often the owner renews."""
+
+
+class Lease:
+    """The time that a replica still has."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self, now: float) -> None:
+        self._until = now + LEASE_S
+
+    def renew(self, now: float) -> None:
+        """The owner was heard of."""
+        self._until = now + LEASE_S
+
+    def rest_s(self, now: float) -> float:
+        """Seconds left; 0 or less: the lease has expired."""
+        return self._until - now
