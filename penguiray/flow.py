@@ -30,7 +30,7 @@ class Flow(Generic[I, O]):
 
     def __init__(
         self,
-        graph: Graph[I, O],
+        graph: Graph[I, O | None],
         *,
         name: str = "flow",
         back: Iterable[Back] = (),
@@ -237,15 +237,13 @@ class Flow(Generic[I, O]):
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
 
 
-class Back(Generic[I]):
+class Back:
     """Not yet: a declared back edge, `pr.Back(review, draft, max_hops=8)`."""
 
-    def __init__(self, source: Graph[Any, I], target: Graph[I, Any], *, max_hops: int = 32) -> None:
+    def __init__(self, source: Graph[Any, Any], target: Graph[Any, Any], *, max_hops: int = 32) -> None:
         raise NotYetError(f"back edges are not built yet (from {source!r} to {target!r}, {max_hops} hops)")
 
 
 def attach(name: str) -> Run[Any, Any]:
     """Not yet: find a run of another process by its name."""
     raise NotYetError(f"pr.attach({name!r}) is not built yet; keep the handle that flow.start() gave")
-
-

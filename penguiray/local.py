@@ -214,7 +214,11 @@ class LocalEngine:
         if frame.kind is Kind.DATA and len(frame.messages) > 1:
             frame = _shuffled(frame, self._rng)
         replica = self._replicas[frame.link]
-        replica.receive(frame, lambda feedback: self._loop.call_soon(reply, frame.link, feedback) and None)
+
+        def on_taken(feedback: Feedback) -> None:
+            self._loop.call_soon(reply, frame.link, feedback)
+
+        replica.receive(frame, on_taken)
 
     def _feed_ingress(self, link: LinkId, feedback: Feedback) -> None:
         with self.lock:

@@ -10,10 +10,10 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from penguiray.config import is_notebook
 from penguiray.errors import DeadlineExceeded, ManyResults, NodeError, NoResult, NotYetError, RunClosed
-from penguiray.ingress.feed import Feed, is_loop_running
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.engine import Engine
+from penguiray.ingress.feed import Feed, is_loop_running
 from penguiray.ingress.ingress import DeadLetter
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
@@ -413,11 +413,11 @@ class Run(Generic[I, O]):
 
     def stream(self, value: I) -> Iterator[O]:
         """Not yet: results of one input as they come. `map([value])` gives them too."""
-        raise NotYetError("run.stream() is not built yet; run.map([value]) gives results as they come")
+        raise NotYetError(f"run.stream({value!r}) is not built yet; run.map([value]) gives results as they come")
 
     def cancel(self, trace_id: str) -> None:
         """Not yet: abandon the inputs of a trace."""
-        raise NotYetError("run.cancel() is not built yet; leaving a map's loop gives up what is under way")
+        raise NotYetError(f"run.cancel({trace_id!r}) is not built yet; leaving a map's loop gives up what is under way")
 
     def explain(self) -> str:
         """Not yet: what limits the run. `str(run.status())` shows where it is busy."""

@@ -36,7 +36,7 @@ def ray_cluster() -> Iterator[str]:
 
     Flows that name no engine and no address run on it. Gives its address.
     """
-    folder = tempfile.mkdtemp(prefix="pgr-", dir="/tmp")  # noqa: S108 - sockets need a short path
+    folder = tempfile.mkdtemp(prefix="pgr-", dir="/tmp")
     changed = {
         "RAY_TMPDIR": folder,
         "RAY_AUTH_TOKEN": os.urandom(32).hex(),
@@ -49,7 +49,7 @@ def ray_cluster() -> Iterator[str]:
     prepare_ray(None)
     import ray  # noqa: PLC0415 - it reads the variables above when it is imported
 
-    context = ray.init(
+    ray.init(
         address="local",
         num_cpus=_CPUS,
         include_dashboard=False,
@@ -58,7 +58,7 @@ def ray_cluster() -> Iterator[str]:
         _temp_dir=str(Path(folder) / "ray"),
     )
     try:
-        yield context.address_info["gcs_address"]
+        yield str(ray.get_runtime_context().gcs_address)
     finally:
         ray.shutdown()
         for name, value in before.items():

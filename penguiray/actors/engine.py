@@ -30,6 +30,7 @@ from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartE
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.ingress import Ingress
+from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
 from penguiray.plan.compile import compile_plan
@@ -76,9 +77,12 @@ class RayEngine:
             clock=self._clock,
             inline_limit=self.plan.options.inline_limit_bytes,
             on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
-            on_refused=lambda root, message_id, error: self.ingress.refuse_message(root, message_id, error),
+            on_refused=self._refuse,
         )
         self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self._clock)
+
+    def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
+        self.ingress.refuse_message(root, message_id, error)
 
     @property
     def state(self) -> EngineState:

@@ -42,7 +42,7 @@ class ReplicaPool:
 
     def _create(self, stage: Stage, number: int, code: Any) -> Any:
         title = f"{self._plan.name}/{stage.name}/{number}"
-        factory = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)
+        factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
         options = factory.options(
             name=f"{title}/{self._epoch:x}",
             namespace=NAMESPACE,
@@ -79,7 +79,7 @@ class ReplicaPool:
 
     def stop(self, *, finish: bool) -> None:
         """End all actors, sources first; those that do not close their nodes in time are killed as they are."""
-        answers: list[Future[Any]] = [actor.stop.remote(finish=finish).future() for actor in self.actors.values()]
+        answers: list[Future[Any]] = [actor.stop.remote(finish).future() for actor in self.actors.values()]
         wait_futures(answers, timeout=_STOP_S)
         for actor in self.actors.values():
             ray.kill(actor, no_restart=True)
@@ -111,7 +111,7 @@ def hosts() -> list[Host]:
     free = _free_by_host()
     return [
         Host(node["NodeManagerAddress"], node["Resources"], free.get(node["NodeID"], {}), node.get("Labels", {}))
-        for node in ray.nodes()
+        for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
         if node["Alive"]
     ]
 
@@ -123,6 +123,6 @@ def _free_by_host() -> dict[str, dict[str, float]]:
 
 
 def _reported_free() -> Iterator[tuple[str, dict[str, float]]]:
-    from ray._private.state import available_resources_per_node  # noqa: PLC0415, PLC2701 - see docs/decisions
+    from ray._private.state import available_resources_per_node  # noqa: PLC0415 - see docs/decisions
 
-    yield from available_resources_per_node().items()
+    yield from available_resources_per_node().items()  # type: ignore[no-untyped-call]  # Ray has no types for it

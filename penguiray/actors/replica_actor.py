@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+import cloudpickle
 import ray
 
 from penguiray.actors.process import ReplicaProcess
@@ -53,6 +53,6 @@ class ReplicaActor:
         self._process.renew()
 
     @ray.method(concurrency_group="control")
-    def stop(self, *, finish: bool) -> None:
+    def stop(self, finish: bool) -> None:
         """See `ReplicaProcess.stop`."""
         self._process.stop(finish=finish)

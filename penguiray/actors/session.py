@@ -76,4 +76,5 @@ def _join(address: str) -> None:
 
 def cpus() -> int:
     """CPUs of the whole cluster."""
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no types for it
+    return max(1, int(resources.get("CPU", 1)))

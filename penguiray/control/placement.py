@@ -59,14 +59,15 @@ def why_not_placed(node: NodeSpec, hosts: Sequence[Host]) -> tuple[bool, str] | 
     fitting = [host for host in able if _matches(host.labels, labels)]
     if any(_covers(host.free, needs) for host in fitting):
         return None
-    free = "; ".join(
-        f"{host.address} has {', '.join(f'{name} {host.free.get(name, 0.0):g} of {host.total[name]:g}' for name in needs)} free"
-        for host in fitting
-    )
+    free = "; ".join(f"{host.address} has {_free(host, needs)} free" for host in fitting)
     return True, (
         f"node {node.name!r} waits for {wanted}; {free}. The rest is held by other actors and tasks: end some, or ask "
         f"for less"
     )
+
+
+def _free(host: Host, needs: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {host.free.get(name, 0.0):g} of {host.total[name]:g}" for name in needs)
 
 
 def _covers(has: Mapping[str, float], needs: Mapping[str, float]) -> bool:

@@ -56,7 +56,7 @@ def _check_edge(edge: Edge, flow: str) -> None:
 
 
 def _hint(wanted: object, given: object) -> str:
-    if inspect.isclass(given) and getattr(wanted, "__origin__", None) in {list, tuple} or wanted is list:
+    if (inspect.isclass(given) and getattr(wanted, "__origin__", None) in {list, tuple}) or wanted is list:
         return "; a node that takes a list of messages needs batch=pr.Batch(...)"
     return ""
 

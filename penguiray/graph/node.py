@@ -16,6 +16,7 @@ R_co = TypeVar("R_co", covariant=True)
 I_contra = TypeVar("I_contra", contravariant=True)
 O_co = TypeVar("O_co", covariant=True)
 I = TypeVar("I")  # noqa: E741 - the input of a graph, as everywhere in this package
+M = TypeVar("M")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -40,19 +41,19 @@ class Graph(Generic[I_contra, O_co]):
         return self._shape
 
     @overload
-    def __rshift__(self, other: Graph[O_co, A], /) -> Graph[I_contra, A]: ...
+    def __rshift__(self: Graph[I, M | None], other: Graph[M, A], /) -> Graph[I, A]: ...
     @overload
-    def __rshift__(self, other: tuple[Graph[O_co, A], Graph[O_co, B]], /) -> Graph[I_contra, A | B]: ...
-    @overload
-    def __rshift__(
-        self, other: tuple[Graph[O_co, A], Graph[O_co, B], Graph[O_co, C]], /
-    ) -> Graph[I_contra, A | B | C]: ...
+    def __rshift__(self: Graph[I, M | None], other: tuple[Graph[M, A], Graph[M, B]], /) -> Graph[I, A | B]: ...
     @overload
     def __rshift__(
-        self, other: tuple[Graph[O_co, A], Graph[O_co, B], Graph[O_co, C], Graph[O_co, D]], /
-    ) -> Graph[I_contra, A | B | C | D]: ...
+        self: Graph[I, M | None], other: tuple[Graph[M, A], Graph[M, B], Graph[M, C]], /
+    ) -> Graph[I, A | B | C]: ...
     @overload
-    def __rshift__(self, other: Sequence[Graph[O_co, A]], /) -> Graph[I_contra, A]: ...
+    def __rshift__(
+        self: Graph[I, M | None], other: tuple[Graph[M, A], Graph[M, B], Graph[M, C], Graph[M, D]], /
+    ) -> Graph[I, A | B | C | D]: ...
+    @overload
+    def __rshift__(self: Graph[I, M | None], other: Sequence[Graph[M, A]], /) -> Graph[I, A]: ...
     def __rshift__(self, other: Any, /) -> Graph[Any, Any]:
         """Join every end of this graph to every source of the other."""
         return Graph(self._shape.before(_as_graph(other).shape))
@@ -183,4 +184,3 @@ class ActorNode(Generic[P, I_contra, O_co]):
 
     def __repr__(self) -> str:
         return f"<ActorNode {self.name} from {self._blank.where}>"
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -64,27 +65,19 @@ class Batch:
         _require(self.max_wait_s >= 0, "Batch", f"max_wait_s cannot be negative, not {self.max_wait_s}")
 
 
-class _Unset:
-    """The option was not given; penguiray chooses."""
+class _Unset(enum.Enum):
+    """The option was not given; penguiray chooses. One member, so that it stays the same object wherever it travels."""
 
-    _instance: _Unset | None = None
-
-    def __new__(cls) -> _Unset:
-        if cls._instance is None:
-            cls._instance = super().__new__(cls)
-        return cls._instance
+    UNSET = "unset"
 
     def __repr__(self) -> str:
-        return "unset"
-
-    def __reduce__(self) -> str:
-        return "UNSET"
+        return self.value
 
     def __bool__(self) -> bool:
         return False
 
 
-UNSET: Any = _Unset()
+UNSET: Any = _Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True)

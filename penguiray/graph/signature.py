@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import collections.abc as abc
 import functools
 import inspect
 import sys
+from collections import abc
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -112,7 +112,8 @@ def _resolve(annotation: Any, scope: dict[str, Any], outer: dict[str, Any]) -> A
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, scope, {**_callers_names(), **outer})  # noqa: S307 - the user's own annotation
+        meant = eval(annotation, scope, {**_callers_names(), **outer})  # noqa: S307 - the user's own annotation
+        return _resolve(meant, scope, outer)
     except (NameError, AttributeError, TypeError, SyntaxError):
         return inspect.Parameter.empty
 

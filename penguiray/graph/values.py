@@ -26,7 +26,7 @@ class Many(Generic[T_co]):
 
 
 class Rows:
-    """Result of an Arrow or numpy batch node whose length differs from its input's: `pr.Rows(table, parent=indices)`."""
+    """Result of an Arrow or numpy batch node of another length than its input: `pr.Rows(table, parent=indices)`."""
 
     __slots__ = ("parent", "table")
 

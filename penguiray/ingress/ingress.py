@@ -239,7 +239,7 @@ class Ingress:
         else:
             attempts = "" if failure.attempt == 1 else f" after {failure.attempt} attempts"
             error = NodeError(
-                f"node {failure.node!r} failed on a message{attempts}: {failure.error.type_name.removeprefix('builtins.')}: {failure.error.text}",
+                f"node {failure.node!r} failed on a message{attempts}: {failure.error}",
                 node=failure.node,
                 attempt=failure.attempt,
                 message_id=failure.message_id,

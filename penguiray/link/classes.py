@@ -7,16 +7,22 @@ that left.
 
 from __future__ import annotations
 
+import contextlib
+import copyreg
 import hashlib
 import sys
+import threading
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+import cloudpickle
 
-from penguiray.graph.code import is_importable_by_workers
+from penguiray.graph.code import is_importable_by_workers, modules_by_value
 
-__all__ = ["class_named", "definition_of", "learn", "name_of"]
+__all__ = ["by_value", "class_named", "definition_of", "learn", "name_of"]
 
+_registering = threading.RLock()
 _by_name: dict[str, type] = {}
 _names: dict[type, str | None] = {}
 _definitions: dict[str, bytes] = {}
@@ -50,12 +56,42 @@ def learn(name: str, definition: bytes) -> None:
         _names.setdefault(cls, name)
 
 
+@contextlib.contextmanager
+def by_value() -> Iterator[None]:
+    """Have cloudpickle send everything from modules that workers cannot import by value, while this lasts."""
+    with _registering:
+        known = cloudpickle.list_registry_pickle_by_value()
+        names = [name for name in modules_by_value() if name not in known]
+        for name in names:
+            cloudpickle.register_pickle_by_value(sys.modules[name])
+        try:
+            yield
+        finally:
+            for name in names:
+                cloudpickle.unregister_pickle_by_value(sys.modules[name])
+
+
 def _define(cls: type) -> str:
-    definition: bytes = cloudpickle.dumps(cls)
+    with by_value():
+        definition: bytes = cloudpickle.dumps(cls)
     name = f"{cls.__qualname__}-{hashlib.blake2b(definition, digest_size=12).hexdigest()}"
     _by_name[name] = cls
     _definitions[name] = definition
     return name
+
+
+def _reduce_cached(cached: cached_property[Any]) -> tuple[Any, ...]:
+    return _cached, (cached.func, cached.attrname)
+
+
+def _cached(function: Any, name: str | None) -> cached_property[Any]:
+    cached = cached_property(function)
+    cached.attrname = name
+    return cached
+
+
+# Until Python 3.12 a cached property holds a lock, so a class by value that has one could not be pickled.
+copyreg.pickle(cached_property, _reduce_cached)
 
 
 def _is_importable(cls: type) -> bool:

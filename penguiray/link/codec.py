@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+import cloudpickle
 
 from penguiray.link.classes import class_named, definition_of, learn, name_of
 
@@ -119,7 +119,7 @@ def _to_rows(values: list[Any]) -> Any:
     if cls is None or not _has_plain_rows(cls) or any(type(value) is not cls for value in values):
         return values
     fields_sets = [value.__pydantic_fields_set__ for value in values]
-    n_fields = len(cls.__pydantic_fields__)  # type: ignore[attr-defined]  # a pydantic model, see _has_plain_rows
+    n_fields = len(cls.__pydantic_fields__)
     all_given = all(len(given) == n_fields for given in fields_sets)
     return _Rows(cls, [value.__dict__ for value in values], None if all_given else fields_sets)
 
@@ -160,10 +160,11 @@ def _from_rows(decoded: Any) -> list[Any]:
         return values
     from pydantic import BaseModel  # noqa: PLC0415 - loaded already, since its classes were just unpickled
 
-    cls, rows = decoded.cls, decoded.rows
+    cls: Any = decoded.cls
+    rows = decoded.rows
     models = [cls.__new__(cls) for _ in rows]
     # One shared set is right only when all fields are in it: `setattr` on a model could add nothing more to it.
-    given = decoded.fields_sets or [set(cls.__pydantic_fields__)] * len(rows)  # type: ignore[attr-defined]
+    given = decoded.fields_sets or [set(cls.__pydantic_fields__)] * len(rows)
     nothing = [None] * len(rows)
     slots: dict[str, Any] = vars(BaseModel)  # type: ignore[assignment]  # a mapping of slot descriptors
     _set_all(slots["__dict__"], models, rows)

@@ -38,6 +38,9 @@ class CarriedError:
         trace = "".join(traceback.format_exception(error))
         return cls(f"{kind.__module__}.{kind.__qualname__}", _text_of(error), trace, data, definitions)
 
+    def __str__(self) -> str:
+        return f"{self.type_name.removeprefix('builtins.')}: {self.text}"
+
     def restore(self) -> BaseException:
         """The exception, with the traceback of where it was raised among its notes."""
         error: BaseException
@@ -82,7 +85,7 @@ def _packed(error: BaseException) -> tuple[bytes, tuple[tuple[str, bytes], ...]]
             body = encode([value], inline_limit=_VALUE_LIMIT)
             if not body.buffers and type(decode(body.data)[0]) is type(error):
                 return body.data, tuple((name, definition_of(name)) for name in body.classes)
-        except Exception:  # noqa: BLE001, PERF203, S112 - the pickling of a user's exception is user code
+        except Exception:  # noqa: BLE001, S112 - the pickling of a user's exception is user code
             continue
     return b"", ()
 

@@ -9,7 +9,6 @@ does not sit on messages that its neighbour could do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from penguiray.graph.policies import FlowOptions
@@ -175,5 +174,3 @@ class Sender:
 
 def _outstanding(link: _Link) -> tuple[int, int]:
     return len(link.unanswered), link.credit.messages_out
-
-

@@ -104,4 +104,3 @@ def why_not(value: Any, inline_limit: int) -> CarriedError | None:
     except Exception as error:  # noqa: BLE001 - pickling runs user code
         return CarriedError.of(error)
     return None
-

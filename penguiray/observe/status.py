@@ -56,13 +56,15 @@ class Status:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name}: {self.state}, {self.inputs_done} inputs done, {self.inputs_live} under way, "
-            f"{self.dead_letters} dead letters, {self.seconds:.1f} s",
-            f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>7} {'retried':>7} {'in/s':>10} {'busy':>5}",
+            (
+                f"{self.name}: {self.state}, {self.inputs_done} inputs done, {self.inputs_live} under way, "
+                f"{self.dead_letters} dead letters, {self.seconds:.1f} s"
+            ),
+            f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>6} {'retried':>7} {'in/s':>9} {'busy':>5}",
         ]
         lines += [
-            f"  {node.name:<20} {node.replicas:>8} {node.taken:>9} {node.given:>9} {node.failed:>7} "
-            f"{node.retried:>7} {node.rate_per_s:>10,.1f} {node.busy:>5.0%}"
+            f"  {node.name:<20} {node.replicas:>8} {node.taken:>9} {node.given:>9} {node.failed:>6} "
+            f"{node.retried:>7} {node.rate_per_s:>9,.1f} {node.busy:>5.0%}"
             for node in self.nodes
         ]
         return "\n".join(lines)

@@ -53,7 +53,8 @@ class ColumnWorker:
         self._per_message_s = 0.0
         self._streams = bench.stage.last.signature.is_stream
         self._stacks = [
-            build_stack(node, _one_call(node, bench), self._slots, bench.executor, bench.clock, bench.rng) for node in bench.nodes
+            build_stack(node, _one_call(node, bench), self._slots, bench.executor, bench.clock, bench.rng)
+            for node in bench.nodes
         ]
 
     async def run(self) -> None:
@@ -230,9 +231,7 @@ def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice)
     kept = [output is not None for output in outputs]
     if not all(kept):
         pairs = zip(messages.roots, messages.ids, strict=True)
-        outcome.empty += [
-            pair for index, pair in enumerate(pairs) if not kept[index] and index not in errors
-        ]
+        outcome.empty += [pair for index, pair in enumerate(pairs) if not kept[index] and index not in errors]
     passed = _keep(Messages(messages.roots, messages.ids, outputs, messages.facts), kept)
     count.given += len(passed) if given < 0 else given
     return passed

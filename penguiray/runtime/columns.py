@@ -37,7 +37,9 @@ def _row(value: Any) -> dict[str, Any]:
         return fields
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
-    raise TypeError(f"a {type(value).__name__} has no fields to put in an Arrow table: use models, dataclasses or dicts")
+    raise TypeError(
+        f"a {type(value).__name__} has no fields to put in an Arrow table: use models, dataclasses or dicts"
+    )
 
 
 def entries_of(answer: Any, size: int, columns: Columns) -> list[list[Any]]:

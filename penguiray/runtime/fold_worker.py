@@ -59,7 +59,7 @@ class FoldWorker:
             del self._forgotten[next(iter(self._forgotten))]
 
     def _add_all(self, messages: Messages) -> list[tuple[int, Exception]]:
-        """Add messages to their calls' sums, where user code runs; returns positions and errors of those that failed."""
+        """Add messages to their calls' sums, where user code runs; gives position and error of those that failed."""
         initial, add, _ = self._node.function
         count, begun = self._node.count, time.perf_counter()
         failed: list[tuple[int, Exception]] = []

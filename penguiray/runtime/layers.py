@@ -21,7 +21,7 @@ Call = Callable[[Item, int], Awaitable[Any]]
 """One attempt at an item: the item and the attempt's number, from 1."""
 
 
-class GaveUp(Exception):  # noqa: N818 - says what happened; it never leaves the runtime
+class GaveUp(Exception):
     """The item is given up on after this many attempts; the last error is the cause."""
 
     def __init__(self, error: BaseException, attempt: int) -> None:
@@ -71,7 +71,7 @@ def _too_late(item: Item, pause: float, clock: Clock) -> bool:
 
 
 def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:
-    """Hold one of the replica's slots, and have a thread for it, during the attempt; a pause between attempts holds none."""
+    """Hold one of the replica's slots, with a thread for it, during the attempt; a pause before another holds none."""
 
     async def call(item: Item, attempt: int) -> Any:
         await slots.take()
@@ -105,7 +105,9 @@ def with_timeout(inner: Call, node: str, timeout_s: float | None, clock: Clock) 
             if not scope.expired():
                 raise
             if own_s is None:
-                raise DeadlineExceeded(f"node {node!r}: the message's deadline passed in the call", node=node) from error
+                raise DeadlineExceeded(
+                    f"node {node!r}: the message's deadline passed in the call", node=node
+                ) from error
             raise DeadlineExceeded(
                 f"node {node!r}: the call took longer than {own_s:.3g} s", node=node, timeout_s=own_s
             ) from error

@@ -1,4 +1,4 @@
-"""Runs stages whose calls overlap, take a time limit, or stream: a task for each message, as many as there are slots."""
+"""Runs stages whose calls overlap or have a time limit: a task for each message, as many as there are slots."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PARKED_LIMIT = 1_000
 
 
 class TaskWorker:
-    """Worker for async nodes, generators, and sync nodes with threads."""
+    """Worker for async nodes, and for sync nodes with several threads or a time limit."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -33,7 +33,8 @@ class TaskWorker:
         self._call_s = 0.0
         self._flushing = False
         self._stacks = [
-            build_stack(node, self._call_of(node), self._slots, bench.executor, bench.clock, bench.rng) for node in bench.nodes
+            build_stack(node, self._call_of(node), self._slots, bench.executor, bench.clock, bench.rng)
+            for node in bench.nodes
         ]
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""The progress of a running flow on stderr: silent under 2 s, one line in place on a terminal, else a line every 10 s."""
+"""Progress of a running flow on stderr: silent under 2 s, one line in place on a terminal, else a line every 10 s."""
 
 from __future__ import annotations
 

@@ -1,0 +1,48 @@
+# Each target sets up what it needs: a virtual environment in .venv, made with the first Python from 3.11 on.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check interpreters bench clean
+
+demo: $(VENV)/run ## The job that ships with penguiray: near-duplicate functions in Python's own library
+	$(BIN)/penguiray demo
+
+test: $(VENV)/test ## All tests on the Python of the virtual environment
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/lint ## Style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+interpreters: ## Unit, property and local conformance tests on every Python from 3.11 on that is found
+	$(PYTHON) .ci/interpreters.py
+
+bench: $(VENV)/bench ## The workloads beside their peers; takes about half an hour
+	$(BIN)/python -m benchmarks.run
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("penguiray needs Python 3.11 or newer; run make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/test: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/lint: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[lint]'
+	@touch $@ $(VENV)/test $(VENV)/run
+
+$(VENV)/bench: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[bench]'
+	@touch $@ $(VENV)/run

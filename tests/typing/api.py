@@ -1,0 +1,217 @@
+"""The public surface as type checkers see it: checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+import penguiray as pr
+
+
+class Page(BaseModel):
+    url: str
+
+
+class Chunk(BaseModel):
+    text: str
+
+
+class Vector(BaseModel):
+    values: list[float]
+
+
+# -- functions of every kind
+
+
+@pr.node
+def plain(url: str) -> Page:
+    return Page(url=url)
+
+
+@pr.node(retry=pr.Retry(max_attempts=3), timeout_s=10)
+def plain_with_context(url: str, ctx: pr.Context) -> Page:
+    ctx.emit(Page(url=ctx.trace_id))
+    return Page(url=url)
+
+
+@pr.node
+def maybe(url: str) -> Page | None:
+    return Page(url=url) if url else None
+
+
+@pr.node(concurrency=64, timeout_s=10, retry=pr.Retry(max_attempts=3))
+async def fetch(url: str) -> Page:
+    return Page(url=url)
+
+
+@pr.node
+async def fetch_with_context(url: str, ctx: pr.Context) -> Page:
+    return Page(url=url + ctx.headers["suffix"])
+
+
+@pr.node
+def split(page: Page) -> Iterator[Chunk]:
+    yield Chunk(text=page.url)
+
+
+@pr.node
+def split_with_context(page: Page, ctx: pr.Context) -> Iterator[Chunk]:
+    yield Chunk(text=f"{page.url} {ctx.attempt}")
+
+
+@pr.node
+async def crawl(page: Page) -> AsyncIterator[Chunk]:
+    yield Chunk(text=page.url)
+
+
+@pr.node
+async def crawl_with_context(page: Page, ctx: pr.Context) -> AsyncIterator[Chunk]:
+    yield Chunk(text=f"{page.url} {ctx.remaining_s}")
+
+
+assert_type(plain.options(name="again").name, str)
+assert_type(plain("x"), Page)
+assert_type(maybe("x"), Page | None)
+assert_type(split(Page(url="x")), Iterator[Chunk])
+
+# -- batches
+
+
+@pr.node(batch=pr.Batch(max_size=8))
+def batched(chunks: list[Chunk]) -> list[Vector]:
+    return [Vector(values=[float(len(chunk.text))]) for chunk in chunks]
+
+
+@pr.node(batch=pr.Batch(), concurrency=4)
+async def batched_async(chunks: list[Chunk]) -> list[Vector | None]:
+    return [None for _ in chunks]
+
+
+@pr.node(batch=pr.Batch())
+def batched_many(chunks: list[Chunk]) -> list[Vector | pr.Many[Vector] | None]:
+    return [pr.Many([Vector(values=[])]) for _ in chunks]
+
+
+@pr.node(batch=pr.Batch())
+def batched_with_context(chunks: list[Chunk], ctx: pr.Context) -> list[Vector]:
+    return [Vector(values=[ctx.attempt]) for _ in chunks]
+
+
+@pr.node(batch=pr.Batch())
+def table(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return rows
+
+
+# -- classes, typed by their constructors
+
+
+class Embed:
+    def __init__(self, model: str, *, dims: int = 8) -> None:
+        self.model = model
+        self.dims = dims
+
+    def __call__(self, chunks: list[Chunk]) -> list[Vector]:
+        return [Vector(values=[0.0] * self.dims) for _ in chunks]
+
+
+class Parse:
+    def __call__(self, page: Page) -> Iterator[Chunk]:
+        yield Chunk(text=page.url)
+
+
+class Ask:
+    async def __call__(self, url: str, ctx: pr.Context) -> Page:
+        return Page(url=url + ctx.trace_id)
+
+
+embed = pr.actor(num_gpus=0.25, replicas=(1, 8), batch=pr.Batch(max_size=64, max_wait_s=0.01))(Embed)
+parse = pr.actor(Parse)
+ask = pr.actor(concurrency=8)(Ask)
+
+assert_type(embed("small"), pr.Node[Chunk, Vector])
+assert_type(embed("small", dims=4), pr.Node[Chunk, Vector])
+assert_type(parse(), pr.Node[Page, Chunk])
+assert_type(ask(), pr.Node[str, Page])
+embed(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the constructor wants a text
+embed()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # the constructor wants an argument
+
+# -- graphs
+
+assert_type(fetch >> split, pr.Graph[str, Chunk])
+assert_type(maybe >> split, pr.Graph[str, Chunk])
+assert_type(fetch >> split >> embed("small"), pr.Graph[str, Vector])
+assert_type(fetch >> (split, crawl), pr.Graph[str, Chunk])
+assert_type(pr.fan(plain, fetch) >> split, pr.Graph[str, Chunk])
+assert_type(pr.fan(split, crawl) >> (batched, batched_async), pr.Graph[Page, Vector])
+fetch >> batched  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]  # Page is no Chunk
+
+
+def is_long(page: Page) -> bool:
+    return len(page.url) > 3
+
+
+def none() -> list[Chunk]:
+    return []
+
+
+def add(total: list[Chunk], chunk: Chunk) -> list[Chunk]:
+    return [*total, chunk]
+
+
+def biggest(total: list[Chunk]) -> Iterator[Chunk]:
+    yield total[0]
+
+
+routed = fetch >> pr.route((is_long, split), default=crawl)
+assert_type(routed, pr.Graph[str, Chunk])
+assert_type(pr.fold(none, add), pr.Node[Chunk, list[Chunk]])
+assert_type(pr.fold(none, add, biggest), pr.Node[Chunk, Chunk])
+assert_type(pr.fold(none, add, len), pr.Node[Chunk, int])
+
+# -- flows and runs
+
+flow = pr.Flow(fetch >> split >> embed("small"), name="index")
+assert_type(flow, pr.Flow[str, Vector])
+assert_type(pr.Flow(maybe), pr.Flow[str, Page])
+
+
+def sync_calls() -> None:
+    urls = ["a", "b"]
+    for vector in flow.map(urls):
+        assert_type(vector, Vector)
+    for outcome in flow.map(urls, on_error="yield"):
+        assert_type(outcome, Vector | pr.NodeError)
+    iterator: Iterator[Vector] = flow.map(urls)
+    iterator.__next__()
+    assert_type(flow.collect(urls), list[Vector])
+    with flow.start() as run:
+        assert_type(run, pr.Run[str, Vector])
+        assert_type(run.ask("a", timeout_s=5), Vector)
+        assert_type(run.ask_all("a"), list[Vector])
+        assert_type(run.collect(urls, ordered=True), list[Vector])
+        assert_type(run.status(), pr.Status)
+        assert_type(run.dead_letters(), list[pr.DeadLetter])
+        run.ask(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the flow takes a text
+        run.wait_ready(timeout_s=3)
+        run.drain()
+        run.stop()
+
+
+async def async_calls() -> None:
+    urls = ["a", "b"]
+    async for vector in flow.amap(urls):
+        assert_type(vector, Vector)
+    assert_type(await flow.acollect(urls), list[Vector])
+    async with flow.start(engine="local") as run:
+        assert_type(await run.aask("a", headers={"suffix": "x"}), Vector)
+        assert_type(await run.aask_all("a"), list[Vector])
+        async for vector in run.amap(urls, ordered=True, window=3):
+            assert_type(vector, Vector)
+        assert_type(await run.acollect(urls), list[Vector])
+        await run.await_ready()
+        await run.adrain()
+        await run.astop()
