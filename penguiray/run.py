@@ -415,6 +415,14 @@ class Run(Generic[I, O]):
         """Not yet: results of one input as they come. `map([value])` gives them too."""
         raise NotYetError(f"run.stream({value!r}) is not built yet; run.map([value]) gives results as they come")
 
+    def send(self, value: I) -> str:
+        """Not yet: send one input and come back for its results."""
+        raise NotYetError(f"run.send({value!r}) is not built yet; run.map(inputs) sends and gives results in one loop")
+
+    def results(self) -> Iterator[O]:
+        """Not yet: results of what this handle has sent."""
+        raise NotYetError("run.results() is not built yet; run.map(inputs) sends and gives results in one loop")
+
     def cancel(self, trace_id: str) -> None:
         """Not yet: abandon the inputs of a trace."""
         raise NotYetError(f"run.cancel({trace_id!r}) is not built yet; leaving a map's loop gives up what is under way")

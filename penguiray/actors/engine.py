@@ -42,7 +42,8 @@ _log = logging.getLogger("penguiray")
 
 _PLACEMENT_S = 4.0
 """Waiting for its place may last this long before a replica's resources are looked into."""
-_STOP_S = 20.0
+_STOP_S = 40.0
+"""Longest that `stop` waits for the engine's thread; replicas are killed before that."""
 
 Event = tuple[Literal["opened", "answer", "report", "wake"], LinkId | None, "Future[Any] | None"]
 
@@ -66,6 +67,7 @@ class RayEngine:
         self._started = ThreadSignal(latched=True)
         self._is_ending = threading.Event()
         self._finish = False
+        self._said: set[str] = set()
         self._pool: ReplicaPool | None = None
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare(cpus=1)
@@ -201,7 +203,9 @@ class RayEngine:
             can_be, why = found
             if not can_be:
                 raise PlacementError(why, node=node.name)
-            _log.warning("%s", why)
+            if why not in self._said:
+                self._said.add(why)
+                _log.warning("%s", why)
 
     # -- while it runs
 

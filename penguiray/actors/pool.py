@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 
+from penguiray.actors.process import CLOSE_S, FINISH_S
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
 from penguiray.control.placement import Host, needs_of
@@ -18,8 +19,6 @@ from penguiray.link.frame import LinkId
 from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["ReplicaPool", "hosts"]
-
-_STOP_S = 4.0
 
 Done = Callable[[LinkId, "Future[Any]"], None]
 
@@ -78,9 +77,9 @@ class ReplicaPool:
             actor.renew.remote()
 
     def stop(self, *, finish: bool) -> None:
-        """End all actors, sources first; those that do not close their nodes in time are killed as they are."""
+        """End all actors at once; those that do not close their nodes in time are killed as they are."""
         answers: list[Future[Any]] = [actor.stop.remote(finish).future() for actor in self.actors.values()]
-        wait_futures(answers, timeout=_STOP_S)
+        wait_futures(answers, timeout=FINISH_S if finish else CLOSE_S)
         for actor in self.actors.values():
             ray.kill(actor, no_restart=True)
         self.actors.clear()

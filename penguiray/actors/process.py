@@ -25,14 +25,16 @@ from penguiray.link.wire import pack_report, unpack_frame
 from penguiray.plan.plan import Stage
 from penguiray.runtime.replica import Replica
 
-__all__ = ["ReplicaProcess"]
+__all__ = ["CLOSE_S", "FINISH_S", "ReplicaProcess"]
 
 T = TypeVar("T")
 
 _POLL_S = 10.0
 """Longest that a `collect` stays unanswered; the driver asks again."""
-_CLOSE_S = 4.0
-"""Longest that the nodes' `close()` may take."""
+CLOSE_S = 3.0
+"""Longest that the nodes' `close()` may take when the run is stopped."""
+FINISH_S = 30.0
+"""Longest that it may take when the run was drained."""
 
 
 class ReplicaProcess:
@@ -120,7 +122,7 @@ class ReplicaProcess:
     def stop(self, *, finish: bool) -> None:
         """End the work and close the nodes' objects; with `finish` what is here is worked on first."""
         closing = asyncio.run_coroutine_threadsafe(self._stop(finish=finish), self._loop)
-        closing.result(_CLOSE_S)
+        closing.result(FINISH_S if finish else CLOSE_S)
 
     async def _stop(self, *, finish: bool) -> None:
         if finish:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
+import time
 from concurrent.futures import Future
 
 import ray
@@ -16,6 +18,9 @@ __all__ = ["NAMESPACE", "connect", "cpus"]
 
 NAMESPACE = "penguiray"
 """Namespace of all actors, apart from the user's own."""
+
+_REACH_S = 5.0
+"""How long nobody may listen at an address. Ray itself would try for more than a minute before it said anything."""
 
 _connecting = threading.Lock()
 
@@ -65,13 +70,35 @@ def _start_and_stay(started: Future[None]) -> None:
 
 def _join(address: str) -> None:
     try:
+        _reach(address)
         ray.init(address=address, logging_level=logging.ERROR)
     except ConnectionError as error:
         mode = os.environ.get("RAY_AUTH_MODE", "unset")
         raise StartError(
-            f"no Ray could be reached at {address!r}. If one runs there, it may want a token: RAY_AUTH_MODE is {mode} "
-            f"here; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH (or RAY_AUTH_TOKEN) as on the cluster"
+            f"no Ray could be reached at {address!r} ({error}). If one runs there, it may want a token: RAY_AUTH_MODE "
+            f"is {mode} here; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH (or RAY_AUTH_TOKEN) as on the cluster"
         ) from error
+
+
+def _reach(address: str) -> None:
+    """Try whether somebody listens at an address of the form host:port; the other forms are Ray's to look up.
+
+    Raises:
+        ConnectionError: Nobody did, for as long as `_REACH_S`.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in host or not port.isdecimal():
+        return
+    deadline = time.monotonic() + _REACH_S
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                raise ConnectionError(f"nobody listens there: {error}") from error
+            time.sleep(0.2)
+        else:
+            return
 
 
 def cpus() -> int:

@@ -71,7 +71,9 @@ class ThreadSignal:
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
     def set(self) -> None:
-        """Wake whoever waits."""
+        """Wake whoever waits; costs little where nobody has looked since the last time."""
+        if self._event.is_set() and not self._waiters:
+            return
         with self._lock:
             self._event.set()
             waiters, self._waiters = self._waiters, []

@@ -14,9 +14,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import cloudpickle
+from pydantic_core import SchemaSerializer, SchemaValidator
 
 from penguiray.graph.code import is_importable_by_workers, modules_by_value
 
@@ -92,6 +93,29 @@ def _cached(function: Any, name: str | None) -> cached_property[Any]:
 
 # Until Python 3.12 a cached property holds a lock, so a class by value that has one could not be pickled.
 copyreg.pickle(cached_property, _reduce_cached)
+
+
+def _reduce_built(built: SchemaSerializer | SchemaValidator) -> tuple[Any, ...]:
+    reduced: Any = built.__reduce__()
+    make, arguments = reduced
+    return make, _own(arguments)
+
+
+def _own(schema: Any) -> Any:
+    """The containers of a schema copied; what they hold stays itself."""
+    kind = cast("Any", type(schema))
+    if kind is dict:
+        return {key: _own(value) for key, value in schema.items()}
+    if kind in {list, tuple}:
+        return kind(_own(value) for value in schema)
+    return schema
+
+
+# What pydantic builds from a schema is built again as it is unpickled. Models that refer to one another share parts of
+# their schemas, and a part that is still being unpickled further out is an empty dict to the one inside: KeyError 'ref'
+# or 'type' (pydantic issue 13085). With dicts of its own, each is whole before it is used.
+copyreg.pickle(SchemaSerializer, _reduce_built)
+copyreg.pickle(SchemaValidator, _reduce_built)
 
 
 def _is_importable(cls: type) -> bool:

@@ -1,0 +1,102 @@
+"""Defaults are pinned, ranges are checked where they are written."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+import penguiray as pr
+from penguiray.clock import SystemClock
+from penguiray.graph.policies import UNSET
+from penguiray.ingress.ingress import Ingress
+from penguiray.link.frame import Frame
+
+
+@pr.node
+def sync(x: int) -> int:
+    return x
+
+
+@pr.node
+async def waiting(x: int) -> int:
+    return x
+
+
+class Nowhere:
+    def send(self, frame: Frame) -> int:
+        return 0
+
+
+def test_the_table_of_defaults() -> None:
+    plan = pr.Flow(sync >> waiting).plan(cpus=4)
+    ingress = Ingress(plan, Nowhere(), epoch=1, clock=SystemClock())
+    call = ingress.open_call(ordered=False, facts=None, wake=lambda: None)
+    options = plan.options
+    assert {option.name for option in fields(pr.NodeOptions) if getattr(pr.NodeOptions(), option.name) is UNSET} == {
+        "name", "num_cpus", "num_gpus", "memory", "resources", "label_selector", "runtime_env", "replicas",
+        "concurrency", "batch", "retry", "timeout_s", "delivery", "deterministic", "fuse", "validate",
+    }  # fmt: skip
+    assert [(stage.replicas, stage.concurrency) for stage in plan.stages] == [(4, 1), (1, 32)]
+    assert pr.NodeOptions().retry_or_none is None
+    assert pr.NodeOptions().timeout_or_none is None
+    assert pr.NodeOptions().batch_or_none is None
+    assert call.window.size == 4 * (4 * 1 + 1 * 32)
+    assert (options.inline_limit_bytes, options.retention_bytes) == (64 * 1024, 64 * 1024 * 1024)
+    assert (options.link_messages, options.link_bytes, options.frame_messages) == (2_000, 16 * 1024 * 1024, 1_000)
+    assert (options.max_hops, options.max_live_messages) == (32, 100_000)
+    assert pr.Batch() == pr.Batch(max_size=64, max_wait_s=0.01)
+    assert pr.Retry() == pr.Retry(
+        max_attempts=3, initial_s=0.1, max_s=30.0, on=(Exception,), budget_ratio=0.2, budget_reserve=100
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""}, {"name": "a/b"}, {"num_cpus": -1}, {"num_gpus": "one"}, {"memory": -1}, {"replicas": 0},
+        {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"batch": 5}, {"retry": 3},
+        {"timeout_s": 0}, {"delivery": "maybe"},
+    ],
+)  # fmt: skip
+def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
+    with pytest.raises(pr.FlowError, match=f"option {next(iter(wrong))}=.* is out of range; give"):
+        sync.options(**wrong)
+
+
+def test_an_unknown_option_lists_the_known_ones() -> None:
+    with pytest.raises(pr.FlowError, match="no option 'gpus'; known are batch, concurrency"):
+        sync.options(gpus=1)
+
+
+def test_options_that_are_not_built_yet_say_so() -> None:
+    for wish in ({"delivery": "at_most_once"}, {"deterministic": False}):
+        with pytest.raises(pr.NotYetError):
+            sync.options(**wish)
+    with pytest.raises(pr.NotYetError):
+        pr.Back(sync, sync)
+    with pytest.raises(pr.NotYetError):
+        pr.attach("index")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: pr.Batch(max_size=0), lambda: pr.Batch(max_wait_s=-1), lambda: pr.Retry(max_attempts=0),
+        lambda: pr.Retry(initial_s=2, max_s=1), lambda: pr.Retry(budget_ratio=-1), lambda: pr.Retry(budget_reserve=-1),
+        lambda: pr.FlowOptions(link_messages=0), lambda: pr.FlowOptions(frame_messages=0),
+    ],
+)  # fmt: skip
+def test_policies_check_themselves(wrong: Any) -> None:
+    with pytest.raises(pr.FlowError):
+        wrong()
+
+
+def test_options_add_up_and_the_first_node_stays_as_it_was() -> None:
+    changed = sync.options(replicas=2).options(name="other", concurrency=3)
+    assert (changed.name, changed.spec.options.replicas, changed.spec.options.concurrency) == ("other", 2, 3)
+    assert sync.spec.options.replicas is UNSET
+    assert pickle.loads(pickle.dumps(pr.NodeOptions())).retry is UNSET  # noqa: S301 - its own bytes
+    assert pr.Retry(on=KeyError).on == (KeyError,)  # type: ignore[arg-type]  # one class is taken for a tuple of one

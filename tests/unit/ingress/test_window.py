@@ -1,0 +1,59 @@
+"""The window of a call follows the flow's pace."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penguiray.ingress.window import Window
+
+
+def release(window: Window, roots: int, now: float) -> None:
+    for _ in range(roots):
+        window.on_released(1, now)
+
+
+@given(st.lists(st.floats(0, 5), max_size=200))
+def test_a_fixed_window_never_changes(pauses: list[float]) -> None:
+    window, now = Window(8, 3), 0.0
+    for pause in pauses:
+        now += pause
+        window.on_released(1, now)
+    assert window.size == 3
+
+
+def test_a_window_doubles_while_it_is_released_quickly_up_to_a_bound() -> None:
+    window = Window(4)
+    sizes = []
+    for _ in range(20):
+        sizes.append(window.size)
+        release(window, window.size, 0.0)
+    assert sizes[:5] == [4, 8, 16, 32, 64]
+    assert window.size == 16_384
+
+
+def test_a_window_shrinks_to_its_least_size_when_it_takes_long() -> None:
+    window, now = Window(4), 0.0
+    for _ in range(6):
+        release(window, window.size, now)
+    assert window.size == 256
+    sizes = []
+    for _ in range(8):
+        now += 10.0
+        window.on_released(1, now)
+        now += 10.0
+        window.on_released(window.size, now)
+        sizes.append(window.size)
+    assert sizes[-1] == 4
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@given(seed=st.integers(0, 2**32), least=st.integers(1, 20_000))
+def test_a_window_stays_between_its_bounds(seed: int, least: int) -> None:
+    rng, window, now = random.Random(seed), Window(least), 0.0
+    for _ in range(200):
+        now += rng.choice([0.0, 0.001, 2.0])
+        window.on_released(rng.choice([1, window.size]), now)
+        assert least <= window.size <= max(least, 16_384)

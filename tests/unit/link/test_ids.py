@@ -1,0 +1,34 @@
+"""Ids are derived: the same message has the same id, two messages have two."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penguiray.link.ids import call_of, child_id, child_ids, root_of, trace_id_of
+
+
+@given(call=st.integers(1, 2**20), position=st.integers(0, 2**40 - 1))
+def test_a_root_names_its_call_and_position(call: int, position: int) -> None:
+    root = root_of(call, position)
+    assert call_of(root) == call
+    assert root - root_of(call, 0) == position
+
+
+def test_roots_stages_and_siblings_have_ids_of_their_own() -> None:
+    roots = [root_of(call, position) for call in (1, 2, 3) for position in range(50)]
+    first = [child_id(root, stage) for root in roots for stage in range(4)]
+    second = [child_id(parent, stage, index) for parent in first for stage in range(4) for index in range(5)]
+    assert len({*first, *second}) == len(first) + len(second)
+
+
+@given(parents=st.lists(st.integers(0, 2**61 - 2), max_size=20), stage=st.integers(0, 100))
+def test_ids_of_a_column_are_those_of_its_messages(parents: list[int], stage: int) -> None:
+    assert child_ids(parents, stage) == [child_id(parent, stage) for parent in parents]
+
+
+@given(epoch=st.integers(0, 2**63), root=st.integers(0, 2**63))
+def test_a_trace_id_is_32_hexadecimal_digits_and_says_where_it_is_from(epoch: int, root: int) -> None:
+    trace = trace_id_of(epoch, root)
+    assert len(trace) == 32
+    assert (int(trace[:16], 16), int(trace[16:], 16)) == (epoch, root)

@@ -1,0 +1,45 @@
+"""The ledger of a root: done exactly when all is finished, however the reports come."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penguiray.link.ledger import Ledger
+
+
+def random_tree(rng: random.Random, roots: int, size: int) -> dict[int, list[int]]:
+    """Messages by id, with the ids of their outputs."""
+    outputs: dict[int, list[int]] = {number: [] for number in range(roots)}
+    for number in range(roots, size):
+        outputs[rng.randrange(number)].append(number)
+        outputs[number] = []
+    return outputs
+
+
+@given(seed=st.integers(0, 2**32), roots=st.integers(1, 3), size=st.integers(3, 40))
+def test_a_root_is_done_with_its_last_report_in_any_order_and_repetition(seed: int, roots: int, size: int) -> None:
+    rng = random.Random(seed)
+    outputs = random_tree(rng, roots, size)
+    reports = [*outputs, *rng.choices(list(outputs), k=size)]
+    rng.shuffle(reports)
+    ledger = Ledger(range(roots))
+    seen: set[int] = set()
+    for message in reports:
+        assert ledger.is_done == (len(seen) == len(outputs))
+        assert ledger.finish(message, outputs[message]) == (message not in seen)
+        seen.add(message)
+    assert ledger.is_done
+    assert ledger.finished == set(outputs)
+
+
+def test_a_child_that_is_reported_before_its_parent_is_not_opened_again() -> None:
+    ledger = Ledger([1])
+    assert ledger.finish(2, ())
+    assert ledger.open == {1}
+    assert ledger.finish(1, [2])
+    assert ledger.open == set()
+    assert not ledger.finish(1, [2, 3])
+    assert ledger.is_done

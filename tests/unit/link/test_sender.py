@@ -1,0 +1,203 @@
+"""The flush rule: quick while idle, full frames under load, never more than the credit."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penguiray.graph.policies import FlowOptions
+from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.message import Facts, Messages
+from penguiray.link.sender import FRAMES_AHEAD, Sender
+
+
+class Recording:
+    """A transport that keeps frames, each of so many bytes a message."""
+
+    def __init__(self, bytes_each: int = 0) -> None:
+        self.bytes_each = bytes_each
+        self.frames: list[Frame] = []
+
+    def send(self, frame: Frame) -> int:
+        self.frames.append(frame)
+        return self.bytes_each * len(frame.messages)
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(frame.messages) for frame in self.frames]
+
+
+def made(
+    wire: Recording, *, replicas: int = 1, link_messages: int = 1_000, link_bytes: int = 10**9, frame_messages: int = 10
+) -> Sender:
+    options = FlowOptions(link_messages=link_messages, link_bytes=link_bytes, frame_messages=frame_messages)
+    sender = Sender(wire, options, epoch=7)
+    sender.connect(0, replicas)
+    return sender
+
+
+def offer(sender: Sender, *numbers: int) -> None:
+    for number in numbers:
+        sender.offer(0, 1, number, number, None)
+
+
+def answer(sender: Sender, frame: Frame, service_s: float = 0.0) -> None:
+    sender.on_feedback(frame.link, Feedback(frame.sequence, len(frame.messages), service_s))
+
+
+def test_an_idle_link_sends_at_once_and_a_busy_one_gathers() -> None:
+    wire = Recording()
+    sender = made(wire)
+    offer(sender, 0)
+    sender.flush()
+    assert wire.sizes == [1]
+    offer(sender, 1, 2, 3)
+    sender.flush()
+    assert wire.sizes == [1]
+    answer(sender, wire.frames[0])
+    assert wire.sizes == [1, 3]
+    assert sender.queued == 0
+
+
+def test_a_busy_link_sends_a_full_frame_ahead_and_no_more_than_that() -> None:
+    wire = Recording()
+    sender = made(wire)
+    offer(sender, *range(100))
+    sender.flush()
+    assert wire.sizes == [10] * FRAMES_AHEAD
+    answer(sender, wire.frames[0])
+    assert wire.sizes == [10] * (FRAMES_AHEAD + 1)
+
+
+def test_idle_replicas_share_what_waits() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=4)
+    offer(sender, *range(10))
+    sender.flush()
+    assert wire.sizes == [3, 3, 2, 2]
+    assert [frame.link.replica for frame in wire.frames] == [0, 1, 2, 3]
+
+
+def test_a_slow_replica_does_not_sit_on_what_its_neighbour_could_do() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2)
+    offer(sender, *range(60))
+    sender.flush()
+    while on_the_way := pending(sender, wire, LinkId(0, 1)):
+        answer(sender, on_the_way[0])
+    by_slow = sum(len(frame.messages) for frame in wire.frames if frame.link.replica == 0)
+    assert sum(wire.sizes) == 60
+    assert by_slow <= FRAMES_AHEAD * 10
+
+
+def pending(sender: Sender, wire: Recording, link: LinkId) -> list[Frame]:
+    known = sender._queues[link.stage].links[link.replica].unanswered
+    return [frame for frame in wire.frames if frame.link == link and frame.sequence in known]
+
+
+def test_bytes_bound_a_frame_once_their_size_is_known() -> None:
+    wire = Recording(bytes_each=30_000)
+    sender = made(wire, frame_messages=1_000)
+    offer(sender, 0)
+    sender.flush()
+    assert sender.mean_bytes(0) == 30_000
+    offer(sender, *range(1, 20))
+    sender.flush()
+    assert wire.sizes == [1, 3]
+
+
+def test_a_slow_stage_gets_small_frames() -> None:
+    wire = Recording()
+    sender = made(wire, frame_messages=1_000)
+    offer(sender, 0)
+    sender.flush()
+    offer(sender, *range(1, 50))
+    answer(sender, wire.frames[0], service_s=0.05)
+    assert wire.sizes == [1, 2, 2]
+
+
+def test_credit_in_messages_and_in_bytes_holds_back_but_one_message_always_passes() -> None:
+    wire = Recording(bytes_each=50)
+    sender = made(wire, link_messages=3, frame_messages=2)
+    offer(sender, *range(10))
+    sender.flush()
+    assert wire.sizes == [2, 1]
+    large = Recording(bytes_each=1_000_000)
+    sender = made(large, link_bytes=10)
+    offer(sender, 0)
+    sender.flush()
+    offer(sender, *range(1, 30))
+    sender.flush()
+    assert large.sizes == [1]
+    answer(sender, large.frames[0])
+    assert large.sizes == [1, 1]
+
+
+def test_control_words_go_to_every_replica_behind_the_data_and_cost_no_messages() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2)
+    offer(sender, 0)
+    sender.flush()
+    sender.control(Kind.END, 0, call=5)
+    assert [(frame.link.replica, frame.sequence, frame.kind, frame.call) for frame in wire.frames] == [
+        (0, 0, Kind.DATA, 0), (0, 1, Kind.END, 5), (1, 0, Kind.END, 5)
+    ]  # fmt: skip
+    assert {frame.epoch for frame in wire.frames} == {7}
+    for frame in wire.frames:
+        answer(sender, frame)
+    offer(sender, 1)
+    sender.flush()
+    assert wire.sizes == [1, 0, 0, 1]
+
+
+def test_facts_go_with_the_frames_whose_messages_they_belong_to() -> None:
+    wire = Recording()
+    sender = made(wire, frame_messages=1)
+    said = {root: Facts(str(root)) for root in (1, 3)}
+    sender.offer_all(0, Messages([1, 2, 3], [10, 20, 30], ["a", "b", "c"], said))
+    sender.offer(0, 1, 11, "d", said[1])
+    sender.flush()
+    while wire.frames[-1].messages.ids != [11]:
+        answer(sender, wire.frames[len(wire.frames) - FRAMES_AHEAD])
+    assert [dict(frame.messages.facts) for frame in wire.frames] == [
+        {1: said[1]}, {}, {3: said[3]}, {1: said[1]}
+    ]  # fmt: skip
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    replicas=st.integers(1, 3),
+    link_messages=st.integers(1, 12),
+    frame_messages=st.integers(1, 8),
+)
+def test_every_message_is_sent_once_in_order_within_credit_and_frames_ahead(
+    seed: int, replicas: int, link_messages: int, frame_messages: int
+) -> None:
+    rng = random.Random(seed)
+    wire = Recording(bytes_each=rng.choice([0, 10]))
+    sender = made(
+        wire, replicas=replicas, link_messages=link_messages, link_bytes=rng.choice([1, 50, 10**6]),
+        frame_messages=frame_messages,
+    )  # fmt: skip
+    links, offered = [LinkId(0, number) for number in range(replicas)], 0
+    for _ in range(60):
+        if rng.random() < 0.6:
+            count = rng.randint(1, 6)
+            offer(sender, *range(offered, offered + count))
+            offered += count
+            sender.flush()
+        elif on_the_way := pending(sender, wire, rng.choice(links)):
+            answer(sender, on_the_way[0])
+        for link in links:
+            on_the_way = pending(sender, wire, link)
+            assert len(on_the_way) <= FRAMES_AHEAD
+            assert sum(len(frame.messages) for frame in on_the_way) <= link_messages
+    while on_the_way := [frame for link in links for frame in pending(sender, wire, link)]:
+        answer(sender, on_the_way[0])
+    assert [number for frame in wire.frames for number in frame.messages.ids] == list(range(offered))
+    assert all(1 <= size <= frame_messages for size in wire.sizes)
+    for link in links:
+        sequences = [frame.sequence for frame in wire.frames if frame.link == link]
+        assert sequences == list(range(len(sequences)))

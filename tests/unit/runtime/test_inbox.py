@@ -1,0 +1,70 @@
+"""Frames wait in order and give their credit back when their last message is taken."""
+
+from __future__ import annotations
+
+import asyncio
+
+from penguiray.link.frame import Frame, Kind, LinkId
+from penguiray.link.message import Messages
+from penguiray.runtime.inbox import Control, Inbox
+
+
+def frame(sequence: int, *ids: int, kind: Kind = Kind.DATA) -> Frame:
+    return Frame(LinkId(0, 0), 1, sequence, kind, Messages([1] * len(ids), list(ids), list(ids)), call=9)
+
+
+def put(inbox: Inbox, taken: list[int], *frames: Frame) -> None:
+    for one in frames:
+        inbox.put(one, lambda sequence=one.sequence: taken.append(sequence))  # type: ignore[misc]
+
+
+def test_messages_come_in_order_at_most_so_many_and_free_their_frame_at_its_end() -> None:
+    inbox, taken = Inbox(), list[int]()
+    put(inbox, taken, frame(0, 1, 2, 3), frame(1, 4), frame(2, kind=Kind.END), frame(3, 5))
+    seen: list[list[int] | Control] = []
+    freed = []
+    while (got := inbox.take_nowait(2)) is not None:
+        seen.append(got if isinstance(got, Control) else got.ids)
+        freed.append(list(taken))
+    control = seen.pop(3)
+    assert seen == [[1, 2], [3], [4], [5]]
+    assert isinstance(control, Control)
+    assert (control.kind, control.call) == (Kind.END, 9)
+    assert freed == [[], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
+    assert inbox.is_empty
+
+
+def test_take_waits_for_messages_and_gives_none_at_the_end() -> None:
+    async def main() -> None:
+        inbox, taken = Inbox(), list[int]()
+        waiting = asyncio.create_task(inbox.take(5))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        put(inbox, taken, frame(0, 1))
+        got = await waiting
+        assert isinstance(got, Messages)
+        assert got.ids == [1]
+        put(inbox, taken, frame(1, 2))
+        inbox.close()
+        assert isinstance(await inbox.take(5), Messages)
+        assert await inbox.take(5) is None
+
+    asyncio.run(main())
+
+
+def test_an_abandoned_inbox_gives_nothing_more() -> None:
+    async def main() -> None:
+        inbox = Inbox()
+        put(inbox, [], frame(0, 1))
+        inbox.abandon()
+        assert await inbox.take(5) is None
+        assert inbox.is_abandoned
+
+    asyncio.run(main())
+
+
+def test_an_empty_frame_is_taken_at_once() -> None:
+    inbox, taken = Inbox(), list[int]()
+    put(inbox, taken, frame(0))
+    assert taken == [0]
+    assert inbox.is_empty

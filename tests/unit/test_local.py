@@ -1,0 +1,82 @@
+"""What is true of the local engine only."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+import penguiray as pr
+from penguiray.runtime import executor
+
+
+@pr.node
+def thread_of(x: int) -> int:
+    return threading.get_ident()
+
+
+@pr.node
+def same(x: int) -> int:
+    return x
+
+
+@pr.node(timeout_s=0.05)
+def hangs(release: threading.Event) -> bool:
+    return release.wait(30.0)
+
+
+def test_nodes_run_in_the_callers_thread_where_no_loop_runs() -> None:
+    with pr.Flow(thread_of).start(engine="local") as run:
+        assert run.ask(1) == threading.get_ident()
+        assert set(run.map(range(5))) == {threading.get_ident()}
+
+
+def test_nodes_run_in_a_thread_of_the_engine_where_a_loop_runs() -> None:
+    async def main() -> None:
+        async with pr.Flow(thread_of).start(engine="local") as run:
+            assert await run.aask(1) != threading.get_ident()
+
+    asyncio.run(main())
+
+
+def test_what_has_no_promised_order_is_shuffled_and_a_seed_repeats_it() -> None:
+    def order(seed: int) -> list[int]:
+        with pr.Flow(same).start(engine="local", seed=seed) as run:
+            return list(run.map(range(40), window=40))
+
+    assert order(1) == order(1)
+    assert len({tuple(order(seed)) for seed in range(5)}) > 1
+
+
+def test_values_go_from_node_to_node_by_reference() -> None:
+    def anything(x: object) -> object:
+        return x
+
+    node = pr.node(anything)
+    with pr.Flow(node >> node.options(name="again", fuse=False)).start(engine="local") as run:
+        value = object()
+        assert run.ask(value) is value
+
+
+def test_a_function_that_never_returns_fails_the_run_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "OVERRUN_GRACE_S", 0.05)
+    release = threading.Event()
+    try:
+        with pr.Flow(hangs).start(engine="local") as run:
+            with pytest.raises(pr.NodeError) as caught:
+                run.ask(release)
+            assert isinstance(caught.value.__cause__, pr.DeadlineExceeded)
+            with pytest.raises(pr.ReplicaLost, match="hangs") as lost:
+                run.ask(release)
+            assert lost.value.node == "hangs"
+            assert run.status().state == "failed"
+            with pytest.raises(pr.ReplicaLost):
+                run.ask(release)
+    finally:
+        release.set()
+
+
+def test_a_name_of_no_engine_is_refused() -> None:
+    with pytest.raises(pr.FlowError, match="no engine 'cloud'"):
+        pr.Flow(same).start(engine="cloud")  # type: ignore[arg-type]

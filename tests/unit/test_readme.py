@@ -1,0 +1,105 @@
+"""The tables of the README say what the code says."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import penguiray as pr
+from penguiray import config, errors
+from penguiray.graph import policies
+from penguiray.graph.policies import UNSET
+from penguiray.ingress import ingress, window
+from penguiray.plan.compile import ASYNC_CONCURRENCY
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def rows_under(heading: str) -> list[list[str]]:
+    """Cells of the first table under a heading, without its head."""
+    section = re.split(rf"^#+ {re.escape(heading)}$", README, flags=re.MULTILINE)[1]
+    lines = re.split(r"^#+ ", section, flags=re.MULTILINE)[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+    return rows[2:]
+
+
+def field_texts(cls: type) -> Iterator[tuple[str, str]]:
+    """Names of a class's fields and the lines under them, from the source."""
+    (found,) = [
+        node
+        for node in ast.parse(inspect.getsource(policies)).body
+        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+    ]
+    for line, below in zip(found.body, found.body[1:], strict=False):
+        if isinstance(line, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            yield ast.unparse(line.target), " ".join(str(below.value.value).split())
+
+
+def shown(value: Any) -> str:
+    """A default as the README writes it."""
+    if isinstance(value, int) and value >= 1024 and value % 1024 == 0:
+        return f"{value // 1024**2} MiB" if value >= 1024**2 else f"{value // 1024} KiB"
+    if isinstance(value, tuple):
+        return f"`({', '.join(one.__name__ for one in value)},)`"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def test_the_table_of_node_options_has_every_option_and_what_holds_when_it_is_unset() -> None:
+    expected = []
+    for name, text in field_texts(pr.NodeOptions):
+        meaning, unset = text.split(" Unset: ")
+        expected.append([f"`{name}`", meaning.rstrip("."), unset.rstrip(".")])
+    assert rows_under("Options of a node") == expected
+    assert [row[0] for row in expected] == [f"`{option.name}`" for option in fields(pr.NodeOptions)]
+    assert all(option.default is UNSET for option in fields(pr.NodeOptions))
+
+
+@pytest.mark.parametrize(
+    ("cls", "heading"),
+    [(pr.Retry, "Retry"), (pr.Batch, "Batch"), (pr.FlowOptions, "Options of a flow")],
+    ids=["Retry", "Batch", "FlowOptions"],
+)
+def test_the_tables_of_policies_have_every_field_and_its_default(cls: type, heading: str) -> None:
+    defaults = {field.name: field.default for field in fields(cls)}
+    assert MISSING not in defaults.values()
+    expected = [[f"`{name}`", shown(defaults[name]), text.rstrip(".")] for name, text in field_texts(cls)]
+    assert rows_under(heading) == expected
+    assert len(expected) == len(defaults)
+
+
+def test_the_table_of_call_arguments_has_every_argument_and_its_default() -> None:
+    arguments: dict[str, Any] = {}
+    for call in (pr.Run.ask, pr.Run.ask_all, pr.Run.map, pr.Run.collect):
+        for name, parameter in inspect.signature(call).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                assert arguments.setdefault(name, parameter.default) == parameter.default
+    table = {row[0].strip("`"): row[1] for row in rows_under("Arguments of a call")}
+    assert table == {name: f"`{default!r}`".replace("'", '"') for name, default in arguments.items()}
+
+
+def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
+    texts = dict(field_texts(pr.NodeOptions))
+    assert f"1 for sync functions, {ASYNC_CONCURRENCY} for async ones" in texts["concurrency"]
+    (about,) = [row[2] for row in rows_under("Arguments of a call") if row[0] == "`window`"]
+    assert f"{ingress._WINDOW_PER_CALL} times the concurrency of the flow" in about
+    assert f"within {window._GROW_S:g} s" in about
+    assert f"up to {window._MOST:,}" in about
+    assert f"longer than {window._SHRINK_S:g} s" in about
+
+
+def test_the_table_of_errors_has_every_public_error() -> None:
+    named = re.findall(r"`(\w+)`", " ".join(row[0] for row in rows_under("Errors")))
+    assert sorted(named) == sorted(errors.__all__)
+
+
+def test_the_table_of_variables_is_that_of_the_code() -> None:
+    documented = re.findall(r"^\| `(\w+)`", config.__doc__ or "", flags=re.MULTILINE)
+    named = [row[0].strip("`") for row in rows_under("Configuration")]
+    assert named[: len(documented)] == documented
