@@ -26,7 +26,7 @@ from penguiray.graph.declare import actor, node
 from penguiray.graph.node import Graph, Node, fan
 from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Retry
 from penguiray.graph.values import Many, Rows
-from penguiray.ingress.ingress import DeadLetter
+from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.observe.status import NodeStatus, Status
 from penguiray.patterns import fold, route
 from penguiray.run import Run

@@ -13,6 +13,7 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since some fixed moment."""
+        ...
 
 
 class SystemClock:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sys
@@ -17,7 +18,7 @@ from typing import Literal
 
 from penguiray.errors import FlowError
 
-__all__ = ["EngineName", "engine_name", "is_notebook", "prepare_ray", "ray_address", "wants_progress"]
+__all__ = ["EngineName", "engine_name", "is_notebook", "prepare_ray", "wants_progress"]
 
 EngineName = Literal["ray", "local"]
 
@@ -41,25 +42,27 @@ def wants_progress(given: bool | None) -> bool:
     return given if given is not None else os.environ.get("PENGUIRAY_PROGRESS", "1") != "0"
 
 
-def ray_address(given: str | None) -> str | None:
-    """The Ray cluster to join, or None to start one on this host."""
-    return given or os.environ.get("RAY_ADDRESS") or None
-
-
-def prepare_ray(address: str | None) -> None:
+def prepare_ray(given: str | None) -> str | None:
     """Set Ray's own variables where the user has not; called before Ray is imported, which is when it reads them.
 
     A Ray that penguiray starts on this host asks for a token. If the user has none, one is drawn that only this process
     and its workers know. If Ray was imported before, its own default (also a token) has been taken already.
+
+    Returns:
+        Address of the cluster to join: the one that was given, else `RAY_ADDRESS` (set inside Ray jobs); None to start
+        a Ray on this host.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if ray_address(address) is not None:
-        return
+    logging.getLogger("ray.widgets").setLevel(logging.WARNING)  # it asks for ipywidgets when a notebook imports Ray
+    address = given or os.environ.get("RAY_ADDRESS") or None
+    if address is not None:
+        return address
     if "ray" not in sys.modules:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     has_token = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
     if os.environ.get("RAY_AUTH_MODE") != "disabled" and not (has_token or (Path.home() / ".ray/auth_token").exists()):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    return None
 
 
 def is_notebook() -> bool:

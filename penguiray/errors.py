@@ -47,6 +47,9 @@ def _rebuild(cls: type[PenguirayError], args: tuple[Any, ...], facts: dict[str, 
 class FlowError(PenguirayError):
     """The flow is wrong as written: fix the flow. Raised while nodes and flows are built."""
 
+    node: str = ""
+    """The node that it is about; empty if it is about none or several."""
+
 
 class NotYetError(PenguirayError, NotImplementedError):
     """A part of the public surface that this version of penguiray does not have yet."""
@@ -136,4 +139,4 @@ class ReplicaLost(PenguirayError):
 
 
 class LinkClosed(PenguirayError):
-    """A frame was sent on a link that this side had closed."""
+    """Reserved: a frame was sent on a link that this side had closed. Nothing raises it until links can be sealed."""

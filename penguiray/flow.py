@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
-from penguiray.errors import NodeError, NotYetError
+from penguiray.errors import NotYetError
 from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
+from penguiray.observe.progress import Progress
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
 from penguiray.results import AsyncResults, Results
@@ -85,10 +86,10 @@ class Flow(Generic[I, O]):
             local = LocalEngine(self.plan(), seed=seed)
             local.open()
             return Run(local, self._spec)
-        prepare_ray(address)
+        joined = prepare_ray(address)
         from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
 
-        ray = RayEngine(self._spec, address=address)
+        ray = RayEngine(self._spec, address=joined)
         ray.open()
         return Run(ray, self._spec)
 
@@ -117,7 +118,7 @@ class Flow(Generic[I, O]):
         engine: EngineName | None = None,
         address: str | None = None,
         progress: bool | None = None,
-    ) -> Results[O | NodeError]: ...
+    ) -> Results[O | Exception]: ...
     def map(
         self,
         inputs: Iterable[I],
@@ -154,8 +155,6 @@ class Flow(Generic[I, O]):
         progress: bool | None,
         wishes: dict[str, Any],
     ) -> Iterator[Any]:
-        from penguiray.ui.progress import Progress  # noqa: PLC0415 - only this call shows anything
-
         with (
             self.start(engine=engine, address=address) as run,
             Progress(run.status, is_on=wants_progress(progress)),
@@ -186,7 +185,7 @@ class Flow(Generic[I, O]):
         headers: Mapping[str, str] | None = None,
         engine: EngineName | None = None,
         address: str | None = None,
-    ) -> AsyncResults[O | NodeError]: ...
+    ) -> AsyncResults[O | Exception]: ...
     def amap(
         self, inputs: Iterable[I], *, engine: EngineName | None = None, address: str | None = None, **wishes: Any
     ) -> AsyncResults[Any]:
@@ -206,15 +205,15 @@ class Flow(Generic[I, O]):
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
         engine: EngineName | None = None,
         address: str | None = None,
         progress: bool | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
-        results = self.map(
-            inputs, ordered=ordered, on_error=on_error, engine=engine, address=address, progress=progress
-        )
-        return list(results)
+        wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
+        return list(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
     async def acollect(
         self,
@@ -222,12 +221,14 @@ class Flow(Generic[I, O]):
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
         engine: EngineName | None = None,
         address: str | None = None,
     ) -> list[O]:
         """Twin of `collect` for async code."""
-        results = self.amap(inputs, ordered=ordered, on_error=on_error, engine=engine, address=address)
-        return [result async for result in results]
+        wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
+        return [result async for result in self._amap(inputs, engine, address, wishes)]
 
     def explain(self) -> str:
         """Not yet: what would run and why. `print(flow.plan())` shows stages and reasons."""

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from penguiray.config import is_notebook
-from penguiray.errors import DeadlineExceeded, ManyResults, NodeError, NoResult, NotYetError, RunClosed
+from penguiray.errors import DeadlineExceeded, ManyResults, NoResult, NotYetError, RunClosed
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.check import InputCheck
+from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.ingress.engine import Engine
-from penguiray.ingress.feed import Feed, is_loop_running
-from penguiray.ingress.ingress import DeadLetter
+from penguiray.ingress.feed import Feed, OnError, check_on_error, is_loop_running
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
 
@@ -22,8 +22,6 @@ __all__ = ["OnError", "Run"]
 
 I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this package
 O = TypeVar("O")  # noqa: E741 - the output of a flow
-
-OnError = Literal["raise", "yield", "skip"]
 
 
 class Run(Generic[I, O]):
@@ -275,7 +273,7 @@ class Run(Generic[I, O]):
         on_error: Literal["yield"],
         window: int | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Results[O | NodeError]: ...
+    ) -> Results[O | Exception]: ...
     def map(
         self,
         inputs: Iterable[I],
@@ -293,8 +291,8 @@ class Run(Generic[I, O]):
         Args:
             inputs: Any iterable, also one without an end.
             ordered: Give results in the order of the inputs. Costs waiting for the slowest in the window.
-            on_error: What to do about an input that fails: raise at its place, yield the error, or skip it. It is in
-                `dead_letters()` either way, and results that it had given before are given.
+            on_error: What to do about an input that fails: raise at its place, yield the error, or skip it. Results
+                that it had given before are given. What a node gave up on is in `dead_letters()` either way.
             window: Inputs that may be under way. None: follows the flow's pace, from 4 times its concurrency.
             headers: What nodes see as `ctx.headers`.
 
@@ -306,6 +304,7 @@ class Run(Generic[I, O]):
         return Results(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     def _map(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> Iterator[Any]:
+        check_on_error(on_error)
         self._wait_ready()
         with self._feed(inputs, **wishes) as feed:
             while feed.fill():
@@ -333,7 +332,7 @@ class Run(Generic[I, O]):
         on_error: Literal["yield"],
         window: int | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncResults[O | NodeError]: ...
+    ) -> AsyncResults[O | Exception]: ...
     def amap(
         self,
         inputs: Iterable[I],
@@ -347,6 +346,7 @@ class Run(Generic[I, O]):
         return AsyncResults(self._amap(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     async def _amap(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
+        check_on_error(on_error)
         await self.await_ready()
         with self._feed(inputs, **wishes) as feed:
             while feed.fill():
@@ -401,13 +401,13 @@ class Run(Generic[I, O]):
                 seconds=(self._ended or now) - self._began if self._began else 0.0,
                 inputs_live=engine.ingress.roots_live,
                 inputs_done=engine.ingress.roots_done,
-                dead_letters=engine.ingress.dead_letters_total,
+                dead_letters=engine.ingress.dead_letters.total,
             )
 
     def dead_letters(self) -> list[DeadLetter]:
         """The newest 1,000 messages that nodes gave up on, oldest first; does not wait."""
         with self._engine.lock:
-            return list(self._engine.ingress.dead_letters)
+            return list(self._engine.ingress.dead_letters.kept)
 
     # -- not yet
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
 from typing import Any
 
 import ray
 
+from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
@@ -107,21 +107,9 @@ def _reserved(stage: Stage) -> dict[str, Any]:
 
 def hosts() -> list[Host]:
     """The hosts of the cluster, with what they have and what is free."""
-    free = _free_by_host()
+    free = free_by_host()
     return [
-        Host(node["NodeManagerAddress"], node["Resources"], free.get(node["NodeID"], {}), node.get("Labels", {}))
+        Host(node["NodeManagerAddress"], node["Resources"], free.get(node["NodeID"]), node.get("Labels", {}))
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
         if node["Alive"]
     ]
-
-
-def _free_by_host() -> dict[str, dict[str, float]]:
-    with contextlib.suppress(Exception):
-        return dict(_reported_free())
-    return {}
-
-
-def _reported_free() -> Iterator[tuple[str, dict[str, float]]]:
-    from ray._private.state import available_resources_per_node  # noqa: PLC0415 - see docs/decisions
-
-    yield from available_resources_per_node().items()  # type: ignore[no-untyped-call]  # Ray has no types for it

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 
 import ray
 
-from penguiray.config import ray_address
 from penguiray.errors import StartError
 
 __all__ = ["NAMESPACE", "connect", "cpus"]
@@ -31,8 +30,8 @@ def connect(address: str | None) -> None:
     A Ray that this starts belongs to this process and ends with it; see `config.prepare_ray` for its token.
 
     Args:
-        address: Cluster to join. None: the connection there is, else `RAY_ADDRESS` (set inside Ray jobs), else a new
-            Ray on this host. Other Rays of this host are never joined by accident.
+        address: Cluster to join if there is no connection yet. None: start a Ray on this host; other Rays of the host
+            are never joined by accident.
 
     Raises:
         StartError: The cluster cannot be reached, or Ray cannot be started.
@@ -40,9 +39,8 @@ def connect(address: str | None) -> None:
     with _connecting:
         if ray.is_initialized():
             return
-        wanted = ray_address(address)
-        if wanted is not None:
-            _join(wanted)
+        if address is not None:
+            _join(address)
             return
         _start()
 

@@ -19,8 +19,8 @@ class Host:
     """How it is called."""
     total: Mapping[str, float]
     """What it has."""
-    free: Mapping[str, float]
-    """What nobody holds."""
+    free: Mapping[str, float] | None
+    """What nobody holds; None if Ray does not say."""
     labels: Mapping[str, str]
     """Its labels."""
 
@@ -57,9 +57,9 @@ def why_not_placed(node: NodeSpec, hosts: Sequence[Host]) -> tuple[bool, str] | 
             f"Change label_selector, or add such a host"
         )
     fitting = [host for host in able if _matches(host.labels, labels)]
-    if any(_covers(host.free, needs) for host in fitting):
+    if any(host.free is not None and _covers(host.free, needs) for host in fitting):
         return None
-    free = "; ".join(f"{host.address} has {_free(host, needs)} free" for host in fitting)
+    free = "; ".join(f"{host.address} has {_free(host, needs)}" for host in fitting)
     return True, (
         f"node {node.name!r} waits for {wanted}; {free}. The rest is held by other actors and tasks: end some, or ask "
         f"for less"
@@ -67,7 +67,9 @@ def why_not_placed(node: NodeSpec, hosts: Sequence[Host]) -> tuple[bool, str] | 
 
 
 def _free(host: Host, needs: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {host.free.get(name, 0.0):g} of {host.total[name]:g}" for name in needs)
+    if host.free is None:
+        return ", ".join(f"{name} {host.total[name]:g} in all" for name in needs)
+    return ", ".join(f"{name} {host.free.get(name, 0.0):g} of {host.total[name]:g} free" for name in needs)
 
 
 def _covers(has: Mapping[str, float], needs: Mapping[str, float]) -> bool:

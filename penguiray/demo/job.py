@@ -10,7 +10,7 @@ from penguiray.demo.functions import split
 from penguiray.demo.modules import ModuleFile, broken_files, read, stdlib_files
 from penguiray.demo.normalise import normalise
 from penguiray.demo.report import file_of
-from penguiray.ui.progress import Progress
+from penguiray.observe.progress import Progress
 
 __all__ = ["DemoResult", "build_flow", "run_demo"]
 

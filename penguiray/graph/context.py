@@ -21,6 +21,7 @@ class MessageFacts(Protocol):
 
     def remaining_s(self) -> float | None:
         """Seconds until the message's deadline, or None without one."""
+        ...
 
 
 class Context:

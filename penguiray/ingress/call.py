@@ -13,6 +13,9 @@ from penguiray.link.message import Facts
 
 __all__ = ["Call", "Part", "State", "facts_for"]
 
+_PART_VALUES = 1_000
+"""Results that are gathered in one part; the consumer takes a part at a time."""
+
 
 class State(enum.Enum):
     """What a consumer finds when it asks for more."""
@@ -23,16 +26,14 @@ class State(enum.Enum):
 
 @dataclass(slots=True)
 class Part:
-    """Something for the consumer: results of one input, or its end."""
+    """Something for the consumer: results, how many inputs end with them, and why the last of these failed, if so."""
 
-    position: int
-    """Position of the input in its call."""
     values: list[Any] = field(default_factory=list)
     """Results, in the order in which they came."""
-    is_last: bool = False
-    """Whether the input is done with this."""
+    ended: int = 0
+    """Inputs that are done with this."""
     error: Exception | None = None
-    """Why it did not end well."""
+    """Why the input that ends here did not end well; it comes after the values."""
 
 
 class Call:
@@ -47,12 +48,12 @@ class Call:
         """Limit on inputs under way."""
         self.facts = facts
         """What the caller said about all its inputs."""
-        self.live: set[int] = set()
+        self.live = 0
         """Roots that are not done."""
         self.positions = 0
         """Inputs admitted so far."""
         self.released = 0
-        """Roots whose last result the consumer has taken."""
+        """Inputs whose last result the consumer has taken."""
         self.has_ended = False
         """Whether no more input will come."""
         self.folds_left: list[int] = []
@@ -63,10 +64,12 @@ class Call:
         """Whether no more results will come."""
         self.failure: Exception | None = None
         """Why the whole call failed."""
+        self.errors: dict[int, Exception] = {}
+        """First errors of inputs that are not done, by position."""
         self._ordered = ordered
         self._wake = wake
         self._ready: deque[Part] = deque()
-        self._held: dict[int, list[Part]] = {}
+        self._held: dict[int, Part] = {}
         self._head = 0
 
     @property
@@ -84,43 +87,60 @@ class Call:
         """Whether the consumer has taken everything, and the call did not fail."""
         return self.is_closed and not self._ready and self.failure is None
 
-    def next_position(self) -> int:
-        """Admit one more input."""
-        self.positions += 1
-        return self.positions - 1
+    def next_positions(self, count: int) -> range:
+        """Admit more inputs; gives their positions."""
+        self.positions += count
+        return range(self.positions - count, self.positions)
 
-    def put(self, part: Part) -> None:
-        """Results have come, or an input is done."""
-        if not self._ordered:
-            self._ready.append(part)
+    def put(self, position: int, values: list[Any], *, is_done: bool) -> None:
+        """Results of an input have come, or it is done, or both."""
+        error = self.errors.pop(position, None) if is_done else None
+        if self._ordered and position != self._head:
+            held = self._held.setdefault(position, Part())
+            held.values += values
+            held.ended, held.error = int(is_done), error
         else:
-            self._held.setdefault(part.position, []).append(part)
-            self._move_head()
+            self._hand_on(values, int(is_done), error)
+            if self._ordered and is_done:
+                self._move_head()
         self._wake()
+
+    def _hand_on(self, values: list[Any], ended: int, error: Exception | None) -> None:
+        """Give the consumer some more, together with what waits for it already if that is not much."""
+        last = self._ready[-1] if self._ready else None
+        if last is None or last.error is not None or len(last.values) >= _PART_VALUES:
+            self._ready.append(Part(list(values), ended, error))
+        else:
+            last.values += values
+            last.ended += ended
+            last.error = error
 
     def _move_head(self) -> None:
         """Hand on what belongs to the oldest input that is not done, and to those behind it once it is."""
-        while parts := self._held.pop(self._head, None):
-            self._ready.extend(parts)
-            if not parts[-1].is_last:
+        self._head += 1
+        while (part := self._held.pop(self._head, None)) is not None:
+            self._hand_on(part.values, part.ended, part.error)
+            if not part.ended:
                 return
             self._head += 1
 
-    def take(self, now: float) -> Part | State:
-        """The next part for the consumer, which counts as released with it.
+    def take(self) -> Part | State:
+        """The next part for the consumer, who says `release` when it has been through it.
 
         Raises:
             Exception: The call failed as a whole; results that came before are given first.
         """
         if self._ready:
-            part = self._ready.popleft()
-            if part.is_last:
-                self.released += 1
-                self.window.on_released(1, now)
-            return part
+            return self._ready.popleft()
         if self.failure is not None:
             raise self.failure
         return State.END if self.is_closed else State.NOTHING
+
+    def release(self, part: Part, now: float) -> None:
+        """The consumer has been through a part."""
+        if part.ended:
+            self.released += part.ended
+            self.window.on_released(part.ended, now)
 
     def close(self, failure: Exception | None = None) -> None:
         """No more results will come."""

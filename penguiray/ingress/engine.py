@@ -20,12 +20,15 @@ class Signal(Protocol):
 
     def set(self) -> None:
         """There is news; may be called from any thread, with the engine's lock held."""
+        ...
 
     def wait(self, timeout_s: float | None) -> bool:
         """Block until there is news, and take note of it; False if the time ran out."""
+        ...
 
     async def wait_async(self, timeout_s: float | None) -> bool:
         """Like `wait`, without blocking the loop."""
+        ...
 
 
 class Engine(Protocol):
@@ -39,12 +42,15 @@ class Engine(Protocol):
     @property
     def state(self) -> EngineState:
         """Where in its life it is."""
+        ...
 
     def open(self) -> None:
         """Begin to start, and return at once."""
+        ...
 
     def started(self) -> Signal:
         """Set once the start has ended, well or not; `check_started` says which."""
+        ...
 
     def check_started(self) -> bool:
         """Whether all replicas are ready.
@@ -52,12 +58,15 @@ class Engine(Protocol):
         Raises:
             StartError: A replica could not be started.
         """
+        ...
 
     def signal(self) -> Signal:
         """A fresh signal for one call."""
+        ...
 
     def stop(self, *, finish: bool) -> None:
         """End all replicas and wait for that; with `finish` their nodes' `close()` is called first. Idempotent."""
+        ...
 
 
 class ThreadSignal:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Literal, Self, get_args
 
 from penguiray.clock import SystemClock
-from penguiray.errors import DeadlineExceeded
+from penguiray.errors import DeadlineExceeded, FlowError
 from penguiray.ingress.call import State, facts_for
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.engine import Engine
 
-__all__ = ["Feed", "is_loop_running"]
+__all__ = ["Feed", "OnError", "check_on_error", "is_loop_running"]
+
+
+OnError = Literal["raise", "yield", "skip"]
+"""What a map does about an input that fails."""
+
+_GROUP = 256
+"""Inputs that are taken in together where reading them cannot wait."""
 
 
 class Feed:
@@ -34,6 +42,8 @@ class Feed:
         self._engine = engine
         self._check = check
         self._inputs = iter(inputs)
+        # What is in memory already is read in groups; an iterator that may wait must not hold back what it gave.
+        self._at_once = _GROUP if isinstance(inputs, list | tuple | range) else 1
         self._clock = SystemClock()
         self._timeout_s = timeout_s
         now = self._clock.now()
@@ -69,35 +79,47 @@ class Feed:
             return not self._call.is_drained
         while most and self._engine.ingress.wants_input(self._call):
             most -= self._call.has_results
-            try:
-                value = next(self._inputs)
-            except StopIteration:
+            values = list(islice(self._inputs, min(self._at_once, self._call.room)))
+            if not values:
                 with self._engine.lock:
                     self._engine.ingress.end_input(self._call, hint=not self._is_ask)
                 break
-            self._admit(value)
+            self._admit(values)
         return not self._call.is_drained
 
-    def _admit(self, value: Any) -> None:
-        try:
-            values = self._check(value)
-        except ValueError as error:
-            if self._is_ask:
-                raise
-            with self._engine.lock:
-                self._engine.ingress.refuse(self._call, error)
-            return
-        with self._engine.lock:
-            self._engine.ingress.admit(self._call, values)
+    def _admit(self, values: list[Any]) -> None:
+        """Check values and take them in; those before and behind one that does not fit are not held up by it."""
+        columns: list[list[Any]] = []
+        for place, value in enumerate(values):
+            try:
+                checked = self._check(value)
+            except ValueError as error:
+                if self._is_ask:
+                    raise
+                self._submit(columns)
+                with self._engine.lock:
+                    self._engine.ingress.refuse(self._call, error)
+                self._admit(values[place + 1 :])
+                return
+            columns = columns or [[] for _ in checked]
+            for column, one in zip(columns, checked, strict=True):
+                column.append(one)
+        self._submit(columns)
 
-    def outputs(self, on_error: str) -> Iterator[Any]:
+    def _submit(self, columns: list[list[Any]]) -> None:
+        if columns:
+            with self._engine.lock:
+                self._engine.ingress.admit(self._call, columns)
+
+    def outputs(self, on_error: OnError) -> Iterator[Any]:
         """What has come so far; raises for a failed input if that is asked for."""
         while True:
             with self._engine.lock:
-                part = self._call.take(self._clock.now())
+                part = self._call.take()
             if isinstance(part, State):
                 return
             yield from part.values
+            self._call.release(part, self._clock.now())
             if part.error is not None and on_error == "raise":
                 raise part.error
             if part.error is not None and on_error == "yield":
@@ -128,6 +150,12 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def check_on_error(given: str) -> None:
+    """Raise a FlowError for a word that is not among `OnError`."""
+    if given not in get_args(OnError):
+        raise FlowError(f"on_error={given!r}: use one of {', '.join(map(repr, get_args(OnError)))}")
 
 
 def is_loop_running() -> bool:

@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from penguiray.clock import Clock
-from penguiray.errors import DeadlineExceeded, NodeError
-from penguiray.ingress.call import Call, Part
+from penguiray.errors import FlowError
+from penguiray.ingress.call import Call
+from penguiray.ingress.dead_letters import DeadLetters
+from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.window import Window
-from penguiray.link.codec import decode
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
-from penguiray.link.ids import child_id, root_of, trace_id_of
-from penguiray.link.ledger import Ledger
-from penguiray.link.message import Facts, Messages
+from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, trace_id_of
+from penguiray.link.message import NO_FACTS, Facts, Messages
 from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.link.wire import LostValue
 from penguiray.plan.plan import Plan, Stage
 
-__all__ = ["DeadLetter", "Ingress"]
+__all__ = ["Ingress"]
 
-_DEAD_LETTERS = 1_000
 _WINDOW_PER_CALL = 4
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that a node gave up on."""
-
-    node: str
-    """The node."""
-    value: Any
-    """What the node was given; None if it was larger than 64 KiB or could not be pickled."""
-    error: NodeError | DeadlineExceeded
-    """Why, with the user's exception as `__cause__`."""
-    trace_id: str
-    """Trace id of the input that it came from."""
-
-
-class _Root:
-    """An input that is not done."""
-
-    __slots__ = ("call", "error", "ledger", "position")
-
-    def __init__(self, call: Call, position: int, announced: list[int]) -> None:
-        self.call = call
-        self.position = position
-        self.ledger = Ledger(announced)
-        self.error: Exception | None = None
 
 
 class Ingress:
@@ -67,15 +38,13 @@ class Ingress:
         for index in {*plan.sources, *plan.folds, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
         self._calls = 0
-        self._roots: dict[int, _Root] = {}
+        self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
-        self.dead_letters: deque[DeadLetter] = deque(maxlen=_DEAD_LETTERS)
-        """The newest messages that were given up on."""
-        self.dead_letters_total = 0
-        """How many there were since the start."""
+        self.dead_letters = DeadLetters()
+        """Messages that nodes gave up on."""
         self.roots_done = 0
         """Inputs that are done since the start."""
         self.on_idle: Callable[[], None] = _nothing
@@ -95,6 +64,8 @@ class Ingress:
         self, *, ordered: bool, facts: Facts | None, wake: Callable[[], None], window: int | None = None
     ) -> Call:
         """Begin a call; raises the run's failure if it has one."""
+        if window is not None and window < 1:
+            raise FlowError(f"window={window}: at least 1 input must be allowed under way")
         if self.failure is not None:
             raise self.failure
         self._calls += 1
@@ -109,22 +80,30 @@ class Ingress:
         if call.room < 1:
             return False
         in_bytes = self._plan.options.retention_bytes
-        return len(call.live) * self._sender.mean_bytes(self._plan.sources[0]) < in_bytes
+        return call.live * self._sender.mean_bytes(self._plan.sources[0]) < in_bytes
 
-    def admit(self, call: Call, values: list[Any]) -> None:
-        """Take in one input: one value for each source, in the plan's order."""
-        position = call.next_position()
-        root = root_of(call.number, position)
-        ids = [child_id(root, stage) for stage in self._plan.sources]
-        self._roots[root] = _Root(call, position, ids)
-        call.live.add(root)
-        for stage, message_id, value in zip(self._plan.sources, ids, values, strict=True):
-            self._sender.offer(stage, root, message_id, value, call.facts)
+    def admit(self, call: Call, columns: list[list[Any]]) -> None:
+        """Take in inputs.
+
+        Args:
+            call: The call that they belong to.
+            columns: For each source, in the plan's order, its values: one for each input.
+        """
+        count = len(columns[0])
+        roots = [root_of(call.number, position) for position in call.next_positions(count)]
+        ids = [child_ids(roots, stage) for stage in self._plan.sources]
+        self._roots.announce(roots, ids)
+        call.live += count
+        facts = NO_FACTS if call.facts is None else dict.fromkeys(roots, call.facts)
+        for stage, column, values in zip(self._plan.sources, ids, columns, strict=True):
+            self._sender.offer_all(stage, Messages(roots, column, values, facts))
         self._sender.flush()
 
     def refuse(self, call: Call, error: Exception) -> None:
         """Note an input that did not pass its check: it ends here, with this error."""
-        call.put(Part(call.next_position(), is_last=True, error=error))
+        (position,) = call.next_positions(1)
+        call.errors[position] = error
+        call.put(position, [], is_done=True)
 
     def end_input(self, call: Call, *, hint: bool) -> None:
         """No more input will come for the call.
@@ -148,9 +127,9 @@ class Ingress:
 
     def give_up(self, call: Call) -> None:
         """Nobody wants the rest of the call: what still comes of it is dropped."""
-        for root in call.live:
-            self._roots.pop(root, None)
-        call.live.clear()
+        if call.live:
+            self._roots.forget(call.number)
+            call.live = 0
         if call.number in self._open:
             self._close(call)
 
@@ -159,7 +138,7 @@ class Ingress:
         self.failure = self.failure or error
         self._roots.clear()
         for call in list(self._open.values()):
-            call.live.clear()
+            call.live = 0
             del self._open[call.number]
             call.close(error)
         self.on_idle()
@@ -172,16 +151,17 @@ class Ingress:
         """Take a replica's news in."""
         stage = self._plan.stages[report.stage]
         self._counters[replica] = report.counters
-        results = iter(report.results)
         for (root, _, _), value in zip(report.streamed, report.results, strict=False):
             self._deliver(root, [value])
-        gives_now = stage.is_end and not stage.last.signature.is_stream
-        for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
-            values = [next(results) for _ in range(count)] if gives_now else []
-            self._on_finished(stage, root, message_id, count, report.branches.get(message_id), values)
+        self._take_finished(stage, report)
         for failure in report.failures:
-            self._on_failure(stage, failure)
+            self._take_failure(stage, failure)
         self._sender.flush()
+
+    def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
+        """An input could not be sent: it ends here."""
+        stage = self._plan.stages[self._plan.sources[0]]
+        self._take_failure(stage, Failure(root, message_id, stage.first.name, 1, error))
 
     def counts(self) -> dict[str, NodeCount]:
         """What each node did so far, over all its replicas."""
@@ -191,84 +171,53 @@ class Ingress:
                 sums[name] = sums[name].plus(count)
         return sums
 
-    def _on_finished(
-        self, stage: Stage, root: int, message_id: int, count: int, branch: int | None, values: list[Any]
-    ) -> None:
-        known = self._roots.get(root)
-        if known is None or not known.ledger.finish(message_id, _outputs(stage, message_id, count, branch)):
+    def _take_finished(self, stage: Stage, report: Report) -> None:
+        gives_now = stage.is_end and not stage.last.signature.is_stream
+        finish, results, first = self._roots.finish, report.results, 0
+        for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
+            values = results[first : first + count] if gives_now else []
+            first += count
+            news = finish(stage, root, message_id, count, report.branches.get(message_id))
+            if news is News.DONE:
+                self._done(root, values)
+            elif values and news is News.OPEN:
+                self._deliver(root, values)
+
+    def _take_failure(self, stage: Stage, failure: Failure) -> None:
+        news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, None)
+        if news is News.KNOWN:
             return
-        values = self._without_lost(root, known, values)
-        if known.ledger.is_done:
-            self._done(root, known, values)
-        elif values:
-            known.call.put(Part(known.position, values))
+        self._note_error(failure)
+        if news is News.DONE:
+            self._done(failure.root, [])
 
-    def _on_failure(self, stage: Stage, failure: Failure) -> None:
-        known = self._roots.get(failure.root)
-        outputs = _outputs(stage, failure.message_id, failure.outputs, None)
-        if known is None or not known.ledger.finish(failure.message_id, outputs):
-            return
-        letter = self._note_dead(failure, known.call)
-        known.error = known.error or letter.error
-        if known.ledger.is_done:
-            self._done(failure.root, known, [])
-
-    def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
-        """An input could not be sent: it ends here."""
-        known = self._roots.get(root)
-        if known is None or not known.ledger.finish(message_id, ()):
-            return
-        failure = Failure(root, message_id, self._plan.stages[self._plan.sources[0]].first.name, 1, error)
-        letter = self._note_dead(failure, known.call)
-        known.error = known.error or letter.error
-        if known.ledger.is_done:
-            self._done(root, known, [])
-
-    def _note_dead(self, failure: Failure, call: Call) -> DeadLetter:
-        letter = self._dead_letter(failure, call)
-        self.dead_letters.append(letter)
-        self.dead_letters_total += 1
-        return letter
-
-    def _dead_letter(self, failure: Failure, call: Call) -> DeadLetter:
-        trace_id = call.facts.trace_id if call.facts and call.facts.trace_id else trace_id_of(self._epoch, failure.root)
-        cause = failure.error.restore()
-        error: NodeError | DeadlineExceeded
-        if failure.is_late and isinstance(cause, DeadlineExceeded):
-            error = cause
-        else:
-            attempts = "" if failure.attempt == 1 else f" after {failure.attempt} attempts"
-            error = NodeError(
-                f"node {failure.node!r} failed on a message{attempts}: {failure.error}",
-                node=failure.node,
-                attempt=failure.attempt,
-                message_id=failure.message_id,
-                trace_id=trace_id,
-            )
-            error.__cause__ = cause
-        value = decode(failure.value, (), failure.definitions)[0] if failure.value else None
-        return DeadLetter(failure.node, value, error, trace_id)
+    def _note_error(self, failure: Failure) -> None:
+        """Keep a failure as a dead letter, and as the error of its input if that has none yet."""
+        call = self._open[call_of(failure.root)]
+        given = call.facts.trace_id if call.facts is not None else ""
+        error = self.dead_letters.add(failure, given or trace_id_of(self._epoch, failure.root))
+        call.errors.setdefault(position_of(failure.root), error)
 
     def _deliver(self, root: int, values: list[Any]) -> None:
-        known = self._roots.get(root)
-        if known is not None:
-            known.call.put(Part(known.position, self._without_lost(root, known, values)))
+        """Hand results on whose input is not done."""
+        if root in self._roots:
+            call = self._open[call_of(root)]
+            call.put(position_of(root), self._without_lost(root, values), is_done=False)
 
-    def _without_lost(self, root: int, known: _Root, values: list[Any]) -> list[Any]:
+    def _done(self, root: int, values: list[Any]) -> None:
+        call = self._open[call_of(root)]
+        call.live -= 1
+        self.roots_done += 1
+        call.put(position_of(root), self._without_lost(root, values), is_done=True)
+        if not call.live and call.has_ended:
+            self._advance(call)
+
+    def _without_lost(self, root: int, values: list[Any]) -> list[Any]:
         """The values that could be carried; the others are an error of their input."""
         lost = [value for value in values if type(value) is LostValue]
         for value in lost:
-            failure = Failure(root, 0, "result", 1, value.error)
-            letter = self._note_dead(failure, known.call)
-            known.error = known.error or letter.error
+            self._note_error(Failure(root, 0, "result", 1, value.error))
         return [value for value in values if type(value) is not LostValue] if lost else values
-
-    def _done(self, root: int, known: _Root, values: list[Any]) -> None:
-        del self._roots[root]
-        known.call.live.discard(root)
-        self.roots_done += 1
-        known.call.put(Part(known.position, values, is_last=True, error=known.error))
-        self._advance(known.call)
 
     def _advance(self, call: Call) -> None:
         """Go on with a call that has nothing under way: close the next fold, or the call itself.
@@ -282,12 +231,12 @@ class Ingress:
             self._close(call)
             return
         stage = call.folds_left.pop(0)
-        position = call.next_position()
+        (position,) = call.next_positions(1)
         root = root_of(call.number, position)
         message_id = child_id(root, stage)
-        self._roots[root] = _Root(call, position, [message_id])
-        call.live.add(root)
-        facts = {} if call.facts is None else {root: call.facts}
+        self._roots.announce([root], [[message_id]])
+        call.live += 1
+        facts = NO_FACTS if call.facts is None else {root: call.facts}
         self._sender.control(Kind.END, stage, call=call.number, messages=Messages([root], [message_id], [None], facts))
 
     def _close(self, call: Call) -> None:
@@ -297,14 +246,6 @@ class Ingress:
         call.close()
         if not self._open:
             self.on_idle()
-
-
-def _outputs(stage: Stage, message_id: int, count: int, branch: int | None) -> Iterator[int]:
-    """Ids of the messages that the outputs of a finished message became."""
-    for edge in stage.edges:
-        if edge.branch is None or edge.branch == branch:
-            for index in range(count):
-                yield child_id(message_id, edge.target, index)
 
 
 def _nothing() -> None:

@@ -51,7 +51,7 @@ class Frame:
     link: LinkId
     """Where it goes."""
     epoch: int
-    """Epoch of the sender; frames of an old one are refused (today there is one epoch for a run's life)."""
+    """Epoch of the sender. By type only: a run has one epoch for its life, and nothing is refused for it yet."""
     sequence: int
     """Number of the frame on its link, from 0; puts frames back in order where the transport may not."""
     kind: Kind

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["EGRESS", "call_of", "child_id", "child_ids", "root_of", "trace_id_of"]
+__all__ = ["EGRESS", "call_of", "child_id", "child_ids", "position_of", "root_of", "trace_id_of"]
 
 EGRESS = -1
 """Stands for the caller where a stage is asked for."""
@@ -26,6 +26,11 @@ _CALL_SHIFT = 40
 def root_of(call: int, position: int) -> int:
     """The root for an input: its call's number, and its position among the call's inputs, from 0."""
     return call << _CALL_SHIFT | position
+
+
+def position_of(root: int) -> int:
+    """Position of a root among its call's inputs."""
+    return root & (1 << _CALL_SHIFT) - 1
 
 
 def call_of(root: int) -> int:

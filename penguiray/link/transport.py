@@ -21,3 +21,4 @@ class Transport(Protocol):
         Returns:
             Bytes that the frame takes on the wire; 0 where values are handed over by reference.
         """
+        ...

@@ -68,6 +68,19 @@ class Stage:
         return self.nodes[-1]
 
     @property
+    def messages_per_call(self) -> int:
+        """Messages in one call: a full batch, or 1."""
+        batch = self.last.options.batch_or_none
+        return 1 if batch is None else batch.max_size
+
+    @property
+    def gives_at_most_one(self) -> bool:
+        """Whether it surely gives no more than one output for a message."""
+        last = self.last
+        several = last.signature.is_stream or last.signature.context or last.options.batch
+        return last.kind in {"function", "class"} and not several
+
+    @property
     def is_fold(self) -> bool:
         """Whether it sums up the whole input."""
         return self.last.kind == "fold"
@@ -95,8 +108,8 @@ class Plan:
 
     @property
     def concurrency(self) -> int:
-        """Calls that the whole flow runs at the same time."""
-        return sum(stage.replicas * stage.concurrency for stage in self.stages)
+        """Messages that the calls of the whole flow can work on at the same time; a batch counts as its members."""
+        return sum(stage.replicas * stage.concurrency * stage.messages_per_call for stage in self.stages)
 
     def __str__(self) -> str:
         lines = [f"flow {self.name!r}: {len(self.stages)} stages"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from penguiray.clock import Clock
@@ -56,7 +57,7 @@ class _CallFacts:
     def __init__(self, item: Item, epoch: int, clock: Clock) -> None:
         facts = item.facts
         self.trace_id = facts.trace_id if facts and facts.trace_id else trace_id_of(epoch, item.root)
-        self.headers: Mapping[str, str] = facts.headers if facts else {}
+        self.headers: Mapping[str, str] = MappingProxyType(dict(facts.headers) if facts else {})
         self._deadline = item.deadline
         self._clock = clock
 

@@ -15,6 +15,7 @@ from typing import Any
 from penguiray.errors import DeadlineExceeded
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.executor import USER_ERRORS, as_error
 from penguiray.runtime.inbox import Control
 from penguiray.runtime.layers import Call
 from penguiray.runtime.slots import Slots
@@ -116,8 +117,8 @@ class ColumnWorker:
             try:
                 for output in iterate(last, item, last.context(item, 1)):
                     yield item, output
-            except Exception as error:  # noqa: BLE001 - the border to user code
-                outcome.failed.append((len(before), item, error))
+            except USER_ERRORS as error:
+                outcome.failed.append((len(before), item, as_error(error)))
             else:
                 yield item, _DONE
             last.count.busy_s += time.perf_counter() - started
@@ -165,6 +166,7 @@ class ColumnWorker:
     async def _run_again(self, number: int, item: Item) -> None:
         """Take one message from the node that failed on it to the end of the chain, under the full policies."""
         outbox, outputs = self._bench.outbox, [item.value]
+        node = self._bench.nodes[number]
         try:
             for place, (node, stack) in enumerate(zip(self._bench.nodes[number:], self._stacks[number:], strict=True)):
                 item.value = outputs[0]
@@ -251,8 +253,8 @@ def _run_column(call: Callable[[Any], Any], values: list[Any], errors: dict[int,
         try:
             for value in rest:
                 append(call(value))
-        except Exception as error:  # noqa: BLE001 - the border to user code
-            errors[len(outputs)] = error
+        except USER_ERRORS as error:
+            errors[len(outputs)] = as_error(error)
             append(None)
         else:
             return outputs

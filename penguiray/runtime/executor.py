@@ -11,18 +11,22 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any, Protocol
 
 from penguiray.errors import PenguirayError
 
-__all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor"]
+__all__ = ["OVERRUN_GRACE_S", "USER_ERRORS", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error"]
 
 OVERRUN_GRACE_S = 5.0
 """How long a function may go on past its time-out before its replica is given up."""
 
 _RELAY_LIMIT = 1_000
+
+
+USER_ERRORS = (Exception, SystemExit)
+"""What counts as a failure of the user's function. Ctrl-C does not: it is meant for the whole program."""
 
 
 class StuckError(PenguirayError):
@@ -38,15 +42,19 @@ class Executor(Protocol):
         Raises:
             StuckError: Every thread is held by a function that overran its time-out by more than the grace.
         """
+        ...
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function and give what it returns or raise what it raises."""
+        ...
 
     def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
         """Iterate what a function returns; gives items in groups, each as soon as somebody takes it."""
+        ...
 
     def close(self) -> None:
         """Take no more calls; what runs is left to finish by itself."""
+        ...
 
 
 class InlineExecutor:
@@ -59,12 +67,18 @@ class InlineExecutor:
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function here and now."""
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        except SystemExit as error:
+            raise as_error(error) from error
 
     async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
         """Iterate here; each item is its own group."""
-        for item in function(*arguments):
-            yield [item]
+        try:
+            for item in function(*arguments):
+                yield [item]
+        except SystemExit as error:
+            raise as_error(error) from error
 
     def close(self) -> None:
         """Nothing to close."""
@@ -140,14 +154,14 @@ def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
         try:
             result = job.function(*job.arguments)
         except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
-            job.future.set_exception(_carried(error))
+            job.future.set_exception(as_error(error))
         else:
             job.future.set_result(result)
         del job
 
 
-def _carried(error: BaseException) -> Exception:
-    """The exception as a future can hold it: one of asyncio refuses StopIteration, and the rest would end the loop."""
+def as_error(error: BaseException) -> Exception:
+    """What was raised, in a harmless form: a future refuses StopIteration, and SystemExit would end the loop."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     carried = RuntimeError(f"the function raised {error!r}")
@@ -179,7 +193,7 @@ class _Relay:
                     is_first = len(self._items) == 1
                 if is_first:
                     self._wake()
-            if self._is_abandoned and hasattr(items, "close"):
+            if self._is_abandoned and isinstance(items, Generator):
                 items.close()
         finally:
             self._is_over = True

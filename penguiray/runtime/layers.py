@@ -12,7 +12,7 @@ from penguiray.errors import DeadlineExceeded
 from penguiray.graph.policies import Retry
 from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
-from penguiray.runtime.executor import Executor, StuckError
+from penguiray.runtime.executor import Executor, StuckError, as_error
 from penguiray.runtime.slots import Slots
 
 __all__ = ["Call", "GaveUp", "with_deadline", "with_retry", "with_slot", "with_timeout"]
@@ -78,6 +78,8 @@ def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:
         try:
             await executor.ready()
             return await inner(item, attempt)
+        except SystemExit as error:
+            raise as_error(error) from error
         finally:
             slots.give_back()
 

@@ -68,6 +68,7 @@ class TaskWorker:
     async def _work_on(self, item: Item) -> None:
         """Take one message through the stage's nodes; whatever a node raises ends this message only."""
         outbox, outputs = self._bench.outbox, [item.value]
+        node = self._bench.nodes[0]
         begun = time.perf_counter()
         try:
             for node, stack in zip(self._bench.nodes, self._stacks, strict=True):

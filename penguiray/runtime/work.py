@@ -38,10 +38,12 @@ class Worker(Protocol):
 
     async def run(self) -> None:
         """Work until the end."""
+        ...
 
     @property
     def service_s(self) -> float:
         """Mean time for one message with all slots in use, in seconds; 0 if none was worked on."""
+        ...
 
 
 def item_of(messages: Messages, index: int) -> Item:

@@ -53,3 +53,7 @@ def demo(engine: EngineName | None, output: Path, top: int, limit: int | None) -
 def _echo(lines: Iterable[str]) -> None:
     for line in lines:
         click.echo(line)
+
+
+if __name__ == "__main__":
+    main()

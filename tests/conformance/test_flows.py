@@ -61,9 +61,7 @@ def test_every_successor_gets_every_message_and_fan_in_takes_them_all(as_list: b
     with pr.Flow(plus_one >> middle >> thousand).start() as run:
         assert sorted(run.ask_all(1)) == [998, 1_004]
         results = run.collect(range(30))
-    assert Counter(results) == Counter(
-        y + 1_000 for x in range(30) for y in (2 * (x + 1), -(x + 1))
-    )
+    assert Counter(results) == Counter(y + 1_000 for x in range(30) for y in (2 * (x + 1), -(x + 1)))
 
 
 @pytest.mark.usefixtures("engine")

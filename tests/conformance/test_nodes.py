@@ -280,9 +280,7 @@ def test_a_batch_node_gives_an_entry_per_input_none_for_nothing_and_many_for_sev
     with flow.start() as run:
         one = run.ask_all(5)
         results = run.collect(range(-3, 10), window=13)
-    assert Counter(one) == Counter(
-        [("sync", 5, 1), ("async", 5, 1), ("class emitted", 0, 0), ("class", 5, 1)]
-    )
+    assert Counter(one) == Counter([("sync", 5, 1), ("async", 5, 1), ("class emitted", 0, 0), ("class", 5, 1)])
     wanted = Counter([-3, -3, -2, -2, -1, -1, *range(1, 10)])
     for tag in ("sync", "async", "class"):
         assert Counter(x for found, x, _ in results if found == tag) == wanted

@@ -60,7 +60,7 @@ def local() -> DemoResult:
 
 
 @pytest.fixture(scope="module")
-def ray(ray_cluster: str) -> DemoResult:  # noqa: ARG001 - flows that name no address run on it
+def ray(ray_cluster: str) -> DemoResult:
     """The job on Ray."""
     return run_demo(engine="ray")
 

@@ -184,7 +184,7 @@ def sync_calls() -> None:
     for vector in flow.map(urls):
         assert_type(vector, Vector)
     for outcome in flow.map(urls, on_error="yield"):
-        assert_type(outcome, Vector | pr.NodeError)
+        assert_type(outcome, Vector | Exception)
     iterator: Iterator[Vector] = flow.map(urls)
     iterator.__next__()
     assert_type(flow.collect(urls), list[Vector])

@@ -19,59 +19,76 @@ def made(*, ordered: bool, window: int = 1_000) -> Call:
 
 def taken(call: Call) -> list[Part]:
     parts = []
-    while isinstance(part := call.take(0.0), Part):
+    while isinstance(part := call.take(), Part):
+        call.release(part, 0.0)
         parts.append(part)
     return parts
+
+
+def values(parts: list[Part]) -> list[object]:
+    return [value for part in parts for value in part.values]
 
 
 @given(seed=st.integers(0, 2**32), inputs=st.integers(0, 12))
 def test_ordered_results_come_in_the_order_of_the_inputs_and_all_of_them(seed: int, inputs: int) -> None:
     rng, call = random.Random(seed), made(ordered=True)
-    parts = {position: [[position, index] for index in range(rng.randrange(4))] for position in range(inputs)}
-    for _ in parts:
-        call.next_position()
-    open_positions, given_parts = list(parts), []
-    waiting = {position: list(values) for position, values in parts.items()}
-    while open_positions:
-        position = rng.choice(open_positions)
-        values = [waiting[position].pop(0)] if waiting[position] else []
-        is_last = not waiting[position] and rng.random() < 0.5
-        call.put(Part(position, values, is_last=is_last))
-        if is_last:
-            open_positions.remove(position)
+    results = {position: [(position, index) for index in range(rng.randrange(4))] for position in range(inputs)}
+    failing = {position for position in results if rng.random() < 0.3}
+    call.next_positions(inputs)
+    waiting, given_parts = {position: list(some) for position, some in results.items()}, []
+    while waiting:
+        position = rng.choice(list(waiting))
+        some = [waiting[position].pop(0)] if waiting[position] else []
+        is_done = not waiting[position] and rng.random() < 0.5
+        if is_done:
+            del waiting[position]
+            if position in failing:
+                call.errors[position] = ValueError(position)
+        call.put(position, list(some), is_done=is_done)
         if rng.random() < 0.5:
             given_parts += taken(call)
     given_parts += taken(call)
-    assert [value for part in given_parts for value in part.values] == [
-        value for position in parts for value in parts[position]
-    ]
+    assert values(given_parts) == [value for position in results for value in results[position]]
+    assert [part.error.args[0] for part in given_parts if part.error] == sorted(failing)
     assert call.released == inputs
-    assert call.take(0.0) is State.NOTHING
+    assert call.take() is State.NOTHING
     call.close()
-    assert call.take(0.0) is State.END
+    assert call.take() is State.END
     assert call.is_drained
 
 
-def test_unordered_results_come_as_they_came() -> None:
+def test_unordered_results_come_as_they_came_and_are_gathered_in_one_part() -> None:
     call = made(ordered=False)
+    call.next_positions(3)
     for position in (2, 0, 1):
-        call.put(Part(position, [position], is_last=True))
-    assert [part.position for part in taken(call)] == [2, 0, 1]
+        call.put(position, [position], is_done=True)
+    assert taken(call) == [Part([2, 0, 1], 3, None)]
+
+
+def test_nothing_is_gathered_behind_an_error_which_ends_its_part() -> None:
+    call, error = made(ordered=False), ValueError("x")
+    call.next_positions(3)
+    call.errors[1] = error
+    call.put(0, ["a"], is_done=True)
+    call.put(1, ["b"], is_done=True)
+    call.put(2, ["c"], is_done=True)
+    assert taken(call) == [Part(["a", "b"], 2, error), Part(["c"], 1, None)]
 
 
 def test_room_is_the_window_less_what_was_admitted_and_not_released() -> None:
     call = made(ordered=True, window=3)
-    for _ in range(3):
-        call.next_position()
+    call.next_positions(3)
     assert call.room == 0
-    call.put(Part(1, [1], is_last=True))
-    assert call.room == 0
+    call.put(1, [1], is_done=True)
     assert taken(call) == []
-    call.put(Part(0, [0]))
-    assert taken(call) == [Part(0, [0])]
+    call.put(0, [0], is_done=False)
+    assert values(taken(call)) == [0]
     assert call.room == 0
-    call.put(Part(0, [], is_last=True))
-    assert len(taken(call)) == 2
+    call.put(0, [], is_done=True)
+    part = call.take()
+    assert isinstance(part, Part)
+    assert call.room == 0, "a part counts as released when the consumer has been through it, not before"
+    call.release(part, 0.0)
     assert call.room == 2
     call.has_ended = True
     assert call.room == 0
@@ -79,27 +96,25 @@ def test_room_is_the_window_less_what_was_admitted_and_not_released() -> None:
 
 def test_a_failed_call_gives_what_had_come_and_then_raises() -> None:
     call = made(ordered=False)
-    call.put(Part(0, ["kept"], is_last=True))
+    call.next_positions(1)
+    call.put(0, ["result"], is_done=False)
     call.close(RunClosed("stopped"))
-    assert call.take(0.0) == Part(0, ["kept"], is_last=True)
-    for _ in range(2):
-        with pytest.raises(RunClosed):
-            call.take(0.0)
+    assert values([part for part in [call.take()] if isinstance(part, Part)]) == ["result"]
+    with pytest.raises(RunClosed, match="stopped"):
+        call.take()
     assert not call.is_drained
 
 
 def test_every_news_wakes_the_consumer() -> None:
     woken: list[int] = []
-    call = Call(1, Window(4), ordered=True, facts=None, wake=lambda: woken.append(1))
-    call.put(Part(3, ["later"]))
+    call = Call(1, Window(4), ordered=False, facts=None, wake=lambda: woken.append(1))
+    call.put(0, [1], is_done=True)
     call.close()
     assert len(woken) == 2
 
 
-def test_facts_are_none_where_the_caller_said_nothing() -> None:
-    assert facts_for(None, None, None, 5.0) is None
-    assert facts_for(None, {}, None, 5.0) is None
-    facts = facts_for("t", {"a": "b"}, 2.0, 5.0)
+def test_facts_are_kept_only_where_something_was_said() -> None:
+    assert facts_for(None, None, None, 0.0) is None
+    facts = facts_for("trace", {"a": "b"}, 3.0, 10.0)
     assert facts is not None
-    assert (facts.trace_id, facts.headers, facts.deadline) == ("t", {"a": "b"}, 7.0)
-    assert facts.shifted(-5.0).deadline == 2.0
+    assert (facts.trace_id, facts.headers, facts.deadline) == ("trace", {"a": "b"}, 13.0)

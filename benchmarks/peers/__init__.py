@@ -1,0 +1,79 @@
+"""The peers: one module each, with `run_<workload>(n)` that gives measures. Listing them imports none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from benchmarks.workloads import WORKLOADS, Scale
+
+__all__ = ["PEERS", "Peer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One way to do the work."""
+
+    name: str
+    """Short name, for the command line and the rows."""
+    title: str
+    """Its line in the table."""
+    module: str
+    """Module under `benchmarks.peers`."""
+    workloads: tuple[str, ...]
+    """What it is natural for; README.md says why the rest is left out."""
+    imports: str = ""
+    """Statement whose time is its import workload; empty: none."""
+    fewer: dict[str, int] = field(default_factory=dict)
+    """By what its sizes are divided, where the peer is so slow that it would hold up the round."""
+
+    def does(self, workload: str) -> bool:
+        """Whether the peer takes part in a workload."""
+        return bool(self.imports) if workload == "import" else workload in self.workloads
+
+    def size(self, workload: str, scale: Scale) -> int:
+        """Messages that the peer runs."""
+        n = WORKLOADS[workload].sizes[scale]
+        return n if scale == "tiny" else max(1, n // self.fewer.get(workload, 1))
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("plain", "plain loop", "plain", ("chain", "skew", "io", "bulk")),
+        Peer(
+            "penguiflow",
+            "Penguiflow",
+            "penguiflow",
+            ("chain", "ping", "skew", "io"),
+            imports="import penguiflow",
+            fewer={"chain": 10, "io": 200},
+        ),
+        Peer(
+            "ray-actors",
+            "Ray actors, a call per message",
+            "ray_actors",
+            ("chain", "ping", "skew", "io", "bulk"),
+            imports="import ray",
+            fewer={"chain": 20, "io": 10},
+        ),
+        Peer("ray-batched", "Ray actors, batched by hand", "ray_batched", ("chain", "skew", "io")),
+        Peer("ray-data", "Ray Data", "ray_data", ("chain", "skew", "bulk"), imports="import ray.data"),
+        Peer(
+            "ray-serve",
+            "Ray Serve",
+            "ray_serve",
+            ("chain", "ping"),
+            imports="from ray import serve",
+            fewer={"chain": 200, "ping": 5},
+        ),
+        Peer("penguiray-local", "penguiray, local", "penguiray_local", ("chain", "ping", "skew", "io", "bulk")),
+        Peer(
+            "penguiray",
+            "penguiray",
+            "penguiray_fused",
+            ("chain", "ping", "skew", "io", "bulk"),
+            imports="import penguiray",
+        ),
+        Peer("penguiray-stages", "penguiray, three stages", "penguiray_stages", ("chain", "ping", "skew", "bulk")),
+    )
+}

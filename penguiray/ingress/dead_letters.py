@@ -1,0 +1,65 @@
+"""Messages that nodes gave up on, with the error that their callers see."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from penguiray.errors import DeadlineExceeded, NodeError
+from penguiray.link.codec import decode
+from penguiray.link.failure import Failure
+
+__all__ = ["DeadLetter", "DeadLetters"]
+
+_KEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that a node gave up on."""
+
+    node: str
+    """The node."""
+    value: Any
+    """What the node was given; None if it was larger than 64 KiB or could not be pickled."""
+    error: NodeError | DeadlineExceeded
+    """Why, with the user's exception as `__cause__`."""
+    trace_id: str
+    """Trace id of the input that it came from."""
+
+
+class DeadLetters:
+    """The newest 1,000, and how many there were."""
+
+    __slots__ = ("kept", "total")
+
+    def __init__(self) -> None:
+        self.kept: deque[DeadLetter] = deque(maxlen=_KEPT)
+        """The newest, oldest first."""
+        self.total = 0
+        """How many there were since the start."""
+
+    def add(self, failure: Failure, trace_id: str) -> NodeError | DeadlineExceeded:
+        """Keep a failure; gives the error for its caller."""
+        error = _error(failure, trace_id)
+        value = decode(failure.value, (), failure.definitions)[0] if failure.value else None
+        self.kept.append(DeadLetter(failure.node, value, error, trace_id))
+        self.total += 1
+        return error
+
+
+def _error(failure: Failure, trace_id: str) -> NodeError | DeadlineExceeded:
+    cause = failure.error.restore()
+    if failure.is_late and isinstance(cause, DeadlineExceeded):
+        return cause
+    attempts = "" if failure.attempt == 1 else f" after {failure.attempt} attempts"
+    error = NodeError(
+        f"node {failure.node!r} failed on a message{attempts}: {failure.error}",
+        node=failure.node,
+        attempt=failure.attempt,
+        message_id=failure.message_id,
+        trace_id=trace_id,
+    )
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,155 @@
+"""Which inputs are not done, and what of them is open. Pure.
+
+A root is done when every message that came from it was announced and finished; a finished message announces its
+outputs. Reports come in any order and may come again. In general that takes a ledger for each root. In a straight flow,
+whose stages each give at most one message for one, the stages that have reported say as much, and fit in one number.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from penguiray.link.ids import call_of, child_id
+from penguiray.link.ledger import Ledger
+from penguiray.plan.plan import Plan, Stage
+
+__all__ = ["GeneralRoots", "News", "Roots", "StraightRoots", "roots_for"]
+
+
+class News(enum.Enum):
+    """What a report about a message says about its root."""
+
+    KNOWN = "nothing new: the message was finished before, or its root is not followed"
+    OPEN = "the message is finished, others of its root are not"
+    DONE = "the root is done"
+
+
+class Roots(Protocol):
+    """All roots of a run that are not done."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, root: int) -> bool: ...
+
+    def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:
+        """Follow roots from their first messages on: for each source a column of their ids."""
+        ...
+
+    def finish(self, stage: Stage, root: int, message_id: int, count: int, branch: int | None) -> News:
+        """A stage has finished a message, which had so many outputs on that branch."""
+        ...
+
+    def forget(self, call: int) -> None:
+        """Follow the roots of a call no further."""
+        ...
+
+    def clear(self) -> None:
+        """Follow no root any further."""
+        ...
+
+
+def roots_for(plan: Plan) -> Roots:
+    """The way to follow roots that the plan needs."""
+    return StraightRoots(plan) if _is_straight(plan) else GeneralRoots()
+
+
+def _is_straight(plan: Plan) -> bool:
+    return (
+        len(plan.sources) == 1
+        and all(len(stage.edges) + stage.is_end == 1 for stage in plan.stages)
+        and all(stage.gives_at_most_one for stage in plan.stages)
+    )
+
+
+class StraightRoots:
+    """For a chain of stages that each give at most one message for one: a bit for each stage that has reported."""
+
+    __slots__ = ("_all", "_reported")
+
+    def __init__(self, plan: Plan) -> None:
+        self._all = (1 << len(plan.stages)) - 1
+        self._reported: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._reported)
+
+    def __contains__(self, root: int) -> bool:
+        return root in self._reported
+
+    def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:  # noqa: ARG002 - see Roots
+        """See `Roots`; ids are not needed, since a stage has one message of a root."""
+        self._reported.update(dict.fromkeys(roots, 0))
+
+    def finish(self, stage: Stage, root: int, message_id: int, count: int, branch: int | None) -> News:  # noqa: ARG002
+        """See `Roots`; a message without outputs ends its root, so no later stage will report."""
+        before = self._reported.get(root)
+        if before is None:
+            return News.KNOWN
+        bit = 1 << stage.index
+        after = before | (bit if count else self._all & -bit)
+        if after == before:
+            return News.KNOWN
+        if after == self._all:
+            del self._reported[root]
+            return News.DONE
+        self._reported[root] = after
+        return News.OPEN
+
+    def forget(self, call: int) -> None:
+        """See `Roots`."""
+        for root in [root for root in self._reported if call_of(root) == call]:
+            del self._reported[root]
+
+    def clear(self) -> None:
+        """See `Roots`."""
+        self._reported.clear()
+
+
+class GeneralRoots:
+    """For any flow: a ledger for each root."""
+
+    __slots__ = ("_ledgers",)
+
+    def __init__(self) -> None:
+        self._ledgers: dict[int, Ledger] = {}
+
+    def __len__(self) -> int:
+        return len(self._ledgers)
+
+    def __contains__(self, root: int) -> bool:
+        return root in self._ledgers
+
+    def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:
+        """See `Roots`."""
+        for root, message_ids in zip(roots, zip(*columns, strict=True), strict=True):
+            self._ledgers[root] = Ledger(message_ids)
+
+    def finish(self, stage: Stage, root: int, message_id: int, count: int, branch: int | None) -> News:
+        """See `Roots`."""
+        ledger = self._ledgers.get(root)
+        outputs = _output_ids(stage, message_id, count, branch) if count and stage.edges else ()
+        if ledger is None or not ledger.finish(message_id, outputs):
+            return News.KNOWN
+        if not ledger.is_done:
+            return News.OPEN
+        del self._ledgers[root]
+        return News.DONE
+
+    def forget(self, call: int) -> None:
+        """See `Roots`."""
+        for root in [root for root in self._ledgers if call_of(root) == call]:
+            del self._ledgers[root]
+
+    def clear(self) -> None:
+        """See `Roots`."""
+        self._ledgers.clear()
+
+
+def _output_ids(stage: Stage, message_id: int, count: int, branch: int | None) -> Iterator[int]:
+    """Ids of the messages that the outputs of a finished message became."""
+    for edge in stage.edges:
+        if edge.branch is None or edge.branch == branch:
+            for index in range(count):
+                yield child_id(message_id, edge.target, index)
