@@ -1,6 +1,6 @@
 from pathlib import Path
 
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
+import pyarrow.parquet as pq
 
 import penguiray as pr
 from penguiray.demo.duplicates import Pair
