@@ -164,7 +164,7 @@ class RayEngine:
         self._pool.create(pack_stages(self.plan))
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
         self._pool.open(lambda link, done: self._events.put(("opened", link, done)))
-        self._wait_opened(set(self._pool.actors))
+        self._wait_opened(self._pool)
         if self._is_ending.is_set():
             return
         self._transport.connect(self._pool.by_stage())
@@ -173,7 +173,8 @@ class RayEngine:
         self._state = "running"
         self._started.set()
 
-    def _wait_opened(self, waiting: set[LinkId]) -> None:
+    def _wait_opened(self, pool: ReplicaPool) -> None:
+        waiting = set(pool.actors)
         while waiting and not self._is_ending.is_set():
             try:
                 _, link, done = self._events.get(timeout=_PLACEMENT_S)
@@ -183,6 +184,7 @@ class RayEngine:
             if link is not None and done is not None:
                 self._check_opened(link, done)
                 waiting.discard(link)
+                pool.opened.add(link)
 
     def _check_opened(self, link: LinkId, done: Future[Any]) -> None:
         error = done.exception()

@@ -31,6 +31,8 @@ class ReplicaPool:
         self._epoch = epoch
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
+        self.opened: set[LinkId] = set()
+        """Those that have built their nodes."""
 
     def create(self, packed: list[bytes]) -> None:
         """Ask Ray for all actors; returns before they are placed."""
@@ -77,12 +79,13 @@ class ReplicaPool:
             actor.renew.remote()
 
     def stop(self, *, finish: bool) -> None:
-        """End all actors at once; those that do not close their nodes in time are killed as they are."""
-        answers: list[Future[Any]] = [actor.stop.remote(finish).future() for actor in self.actors.values()]
+        """End all actors at once; those that do not close their nodes in time, or have none, are killed as they are."""
+        answers: list[Future[Any]] = [self.actors[link].stop.remote(finish).future() for link in self.opened]
         wait_futures(answers, timeout=FINISH_S if finish else CLOSE_S)
         for actor in self.actors.values():
             ray.kill(actor, no_restart=True)
         self.actors.clear()
+        self.opened.clear()
 
 
 def _ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
