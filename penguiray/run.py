@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.config import is_notebook
-from penguiray.errors import DeadlineExceeded, ManyResults, NoResult, NotYetError, RunClosed
+from penguiray.errors import ManyResults, NoResult, NotYetError, RunClosed
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.ingress.engine import Engine
-from penguiray.ingress.feed import Feed, OnError, check_on_error, is_loop_running
+from penguiray.ingress.feed import Feed, OnError, check_on_error
+from penguiray.lifecycle import Lifecycle, warn_in_loop
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
 
@@ -24,7 +21,7 @@ I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this pack
 O = TypeVar("O")  # noqa: E741 - the output of a flow
 
 
-class Run(Generic[I, O]):
+class Run(Lifecycle, Generic[I, O]):
     """A running flow.
 
     1. `flow.start()` gives it at once; replicas start behind it.
@@ -41,129 +38,9 @@ class Run(Generic[I, O]):
     """
 
     def __init__(self, engine: Engine, spec: FlowSpec) -> None:
-        self._engine = engine
+        super().__init__(engine, spec.name)
         self._spec = spec
         self._check: InputCheck | None = None
-        self._is_closing = False
-        self._began = self._ended = 0.0
-        self._idle = engine.signal()
-
-    @property
-    def name(self) -> str:
-        """Name of the flow."""
-        return self._spec.name
-
-    # -- lifecycle
-
-    def wait_ready(self, timeout_s: float | None = None) -> None:
-        """Wait until every replica is ready.
-
-        Args:
-            timeout_s: Longest wait in seconds; None waits for as long as it takes.
-
-        Raises:
-            StartError: A constructor or `setup()` raised, or no Ray could be reached; the run is stopped.
-            PlacementError: No host has what a node asks for; the run is stopped.
-            DeadlineExceeded: The time ran out; the run goes on starting.
-        """
-        _warn_in_loop("wait_ready")
-        self._wait_ready(timeout_s)
-
-    def _wait_ready(self, timeout_s: float | None = None) -> None:
-        while not self._is_ready():
-            if not self._engine.started().wait(timeout_s):
-                raise DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
-
-    async def await_ready(self, timeout_s: float | None = None) -> None:
-        """Twin of `wait_ready` for async code."""
-        while not self._is_ready():
-            if not await self._engine.started().wait_async(timeout_s):
-                raise DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
-
-    def _is_ready(self) -> bool:
-        try:
-            is_ready = self._engine.check_started()
-        except Exception:
-            self._engine.stop(finish=False)
-            raise
-        if is_ready and not self._began:
-            self._began = time.monotonic()
-            self._engine.ingress.on_idle = self._idle.set
-        return is_ready
-
-    def drain(self) -> None:
-        """Take nothing new, finish what was admitted, then stop. A `map` that is being read reads no more inputs."""
-        _warn_in_loop("drain")
-        self._drain()
-
-    def _drain(self) -> None:
-        if self._begin_drain():
-            self._wait_ready()
-            self._seal()
-            while not self._engine.ingress.is_idle:
-                self._idle.wait(None)
-        self._stop(finish=True)
-
-    async def adrain(self) -> None:
-        """Twin of `drain` for async code."""
-        if self._begin_drain():
-            await self.await_ready()
-            self._seal()
-            while not self._engine.ingress.is_idle:
-                await self._idle.wait_async(None)
-        await _in_thread(self._stop, finish=True)
-
-    def _begin_drain(self) -> bool:
-        first, self._is_closing = not self._is_closing, True
-        return first
-
-    def _seal(self) -> None:
-        with self._engine.lock:
-            self._engine.ingress.seal()
-
-    def stop(self) -> None:
-        """End now: inputs under way fail with `RunClosed`, replicas end, nothing is left behind."""
-        self._stop(finish=False)
-
-    async def astop(self) -> None:
-        """Twin of `stop` for async code."""
-        await _in_thread(self._stop, finish=False)
-
-    def _stop(self, *, finish: bool) -> None:
-        self._is_closing = True
-        self._ended = self._ended or time.monotonic()
-        with self._engine.lock:
-            self._engine.ingress.fail(RunClosed(f"run {self.name!r} was stopped", run=self.name))
-        self._engine.stop(finish=finish)
-
-    def __enter__(self) -> Self:
-        try:
-            self._wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._drain()
-        else:
-            self.stop()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.await_ready()
-        except BaseException:
-            await self.astop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await (self.adrain() if kind is None else self.astop())
 
     # -- one input
 
@@ -190,7 +67,7 @@ class Run(Generic[I, O]):
             pydantic.ValidationError: The input does not fit; nothing was sent.
             RunClosed: The run takes nothing new.
         """
-        _warn_in_loop("ask")
+        warn_in_loop("ask")
         return self._one_of(self._ask_all(value, timeout_s, trace_id, headers))
 
     async def aask(
@@ -213,7 +90,7 @@ class Run(Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """Send one input and wait for all its results, 0 or more; otherwise like `ask`."""
-        _warn_in_loop("ask_all")
+        warn_in_loop("ask_all")
         return self._ask_all(value, timeout_s, trace_id, headers)
 
     def _ask_all(
@@ -300,7 +177,7 @@ class Run(Generic[I, O]):
             NodeError: A node failed for good and `on_error` is "raise".
             pydantic.ValidationError: An input does not fit; treated like a node's failure.
         """
-        _warn_in_loop("map")
+        warn_in_loop("map")
         return Results(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     def _map(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> Iterator[Any]:
@@ -365,7 +242,7 @@ class Run(Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
-        _warn_in_loop("collect")
+        warn_in_loop("collect")
         return list(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     async def acollect(
@@ -392,13 +269,13 @@ class Run(Generic[I, O]):
 
     def status(self) -> Status:
         """What the run did so far, as the replicas have reported it; does not wait."""
-        engine, now = self._engine, time.monotonic()
+        engine = self._engine
         with engine.lock:
             return status_of(
                 engine.plan,
                 engine.ingress.counts(),
                 state="draining" if self._is_closing and engine.state == "running" else engine.state,
-                seconds=(self._ended or now) - self._began if self._began else 0.0,
+                seconds=self._seconds,
                 inputs_live=engine.ingress.roots_live,
                 inputs_done=engine.ingress.roots_done,
                 dead_letters=engine.ingress.dead_letters.total,
@@ -433,17 +310,3 @@ class Run(Generic[I, O]):
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} {self._engine.state}>"
-
-
-async def _in_thread(function: Any, **keywords: Any) -> None:
-    import asyncio  # noqa: PLC0415 - sync programs do without it
-
-    await asyncio.to_thread(function, **keywords)
-
-
-def _warn_in_loop(call: str) -> None:
-    if is_loop_running() and not is_notebook():
-        twin = "await_ready" if call == "wait_ready" else f"a{call}"
-        warnings.warn(
-            f"run.{call}() blocks the event loop that runs here; use run.{twin}() instead", RuntimeWarning, stacklevel=3
-        )

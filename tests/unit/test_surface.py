@@ -56,7 +56,8 @@ def test_every_call_that_may_wait_has_an_async_twin_with_the_same_parameters(cls
         twins = inspect.signature(getattr(cls, twin)).parameters
         assert [p for p in parameters if p not in SYNC_ONLY] == [p for p in twins if p not in SYNC_ONLY], name
         assert {p: parameters[p].default for p in twins} == {p: twins[p].default for p in twins}, name
-    public = {name for name in vars(cls) if not name.startswith("_")}
+    own = [base for base in cls.__mro__ if base.__module__.startswith("penguiray.")]
+    public = {name for base in own for name in vars(base) if not name.startswith("_")}
     assert public == {n for pair in TWINS[cls].items() for n in pair if not n.startswith("_")} | ALONE[cls]
 
 

@@ -1,0 +1,166 @@
+"""From started to ended: the part of a run that both its twins of every call share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import warnings
+from types import TracebackType
+from typing import Any, Self
+
+from penguiray.config import is_notebook
+from penguiray.errors import DeadlineExceeded, RunClosed
+from penguiray.ingress.engine import Engine, Signal
+from penguiray.ingress.feed import is_loop_running
+
+__all__ = ["Lifecycle", "warn_in_loop"]
+
+
+class Lifecycle:
+    """Start, ready, drain, stop: waits for the engine, and remembers when the run began and ended."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+        self._is_closing = False
+        self._began = self._ended = 0.0
+        self._drainers: list[Signal] = []
+
+    @property
+    def name(self) -> str:
+        """Name of the flow."""
+        return self._name
+
+    @property
+    def _seconds(self) -> float:
+        """Time since the run was ready, up to its end."""
+        return (self._ended or time.monotonic()) - self._began if self._began else 0.0
+
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Wait until every replica is ready.
+
+        Args:
+            timeout_s: Longest wait in seconds; None waits for as long as it takes.
+
+        Raises:
+            StartError: A constructor or `setup()` raised, or no Ray could be reached; the run is stopped.
+            PlacementError: No host has what a node asks for; the run is stopped.
+            DeadlineExceeded: The time ran out; the run goes on starting.
+        """
+        warn_in_loop("wait_ready")
+        self._wait_ready(timeout_s)
+
+    def _wait_ready(self, timeout_s: float | None = None) -> None:
+        while not self._is_ready():
+            if not self._engine.started().wait(timeout_s):
+                raise DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
+
+    async def await_ready(self, timeout_s: float | None = None) -> None:
+        """Twin of `wait_ready` for async code."""
+        while not self._is_ready():
+            if not await self._engine.started().wait_async(timeout_s):
+                raise DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
+
+    def _is_ready(self) -> bool:
+        try:
+            is_ready = self._engine.check_started()
+        except Exception:
+            self._engine.stop(finish=False)
+            raise
+        if is_ready and not self._began:
+            self._began = time.monotonic()
+        return is_ready
+
+    def drain(self) -> None:
+        """Take nothing new, finish what was admitted, then stop. A `map` that is being read reads no more inputs."""
+        warn_in_loop("drain")
+        self._drain()
+
+    def _drain(self) -> None:
+        self._is_closing = True
+        if self._engine.state in {"starting", "running"}:
+            self._wait_ready()
+            idle = self._seal()
+            while not self._engine.ingress.is_idle:
+                idle.wait(None)
+        self._stop(finish=True)
+
+    async def adrain(self) -> None:
+        """Twin of `drain` for async code."""
+        self._is_closing = True
+        if self._engine.state in {"starting", "running"}:
+            await self.await_ready()
+            idle = self._seal()
+            while not self._engine.ingress.is_idle:
+                await idle.wait_async(None)
+        await _in_thread(self._stop, finish=True)
+
+    def _seal(self) -> Signal:
+        """Take nothing new; gives a signal for when the last call has ended. Several threads may drain at once."""
+        idle = self._engine.signal()
+        with self._engine.lock:
+            self._drainers.append(idle)
+            self._engine.ingress.on_idle = self._wake_drainers
+            self._engine.ingress.seal()
+        return idle
+
+    def _wake_drainers(self) -> None:
+        for idle in self._drainers:
+            idle.set()
+
+    def stop(self) -> None:
+        """End now: inputs under way fail with `RunClosed`, replicas end, nothing is left behind."""
+        self._stop(finish=False)
+
+    async def astop(self) -> None:
+        """Twin of `stop` for async code."""
+        await _in_thread(self._stop, finish=False)
+
+    def _stop(self, *, finish: bool) -> None:
+        self._is_closing = True
+        self._ended = self._ended or time.monotonic()
+        with self._engine.lock:
+            self._engine.ingress.fail(RunClosed(f"run {self.name!r} was stopped", run=self.name))
+        self._engine.stop(finish=finish)
+
+    def __enter__(self) -> Self:
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._drain()
+        else:
+            self.stop()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.await_ready()
+        except BaseException:
+            await self.astop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await (self.adrain() if kind is None else self.astop())
+
+
+async def _in_thread(function: Any, **keywords: Any) -> None:
+    await asyncio.to_thread(function, **keywords)
+
+
+def warn_in_loop(call: str) -> None:
+    """Say that a sync call blocks the event loop that runs in this thread, if one does and it is no notebook's."""
+    if is_loop_running() and not is_notebook():
+        twin = "await_ready" if call == "wait_ready" else f"a{call}"
+        warnings.warn(
+            f"run.{call}() blocks the event loop that runs here; use run.{twin}() instead", RuntimeWarning, stacklevel=3
+        )
