@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from penguiray.config import is_notebook
-from penguiray.errors import DeadlineExceeded, RunClosed
+from penguiray.errors import DeadlineExceeded, RunClosed, StartError
 from penguiray.ingress.engine import Engine, Signal
 from penguiray.ingress.feed import is_loop_running
 
@@ -50,23 +50,39 @@ class Lifecycle:
         warn_in_loop("wait_ready")
         self._wait_ready(timeout_s)
 
-    def _wait_ready(self, timeout_s: float | None = None) -> None:
-        while not self._is_ready():
-            if not self._engine.started().wait(timeout_s):
-                raise DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
+    def _wait_ready(self, timeout_s: float | None = None) -> float | None:
+        """Wait until ready; gives what is left of the time."""
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while not self._is_ready():
+                if not self._engine.started().wait(_rest_s(until)):
+                    raise self._late(timeout_s)
+        except StartError:
+            self._engine.stop(finish=False)
+            raise
+        return _rest_s(until)
 
     async def await_ready(self, timeout_s: float | None = None) -> None:
         """Twin of `wait_ready` for async code."""
-        while not self._is_ready():
-            if not await self._engine.started().wait_async(timeout_s):
-                raise DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
+        await self._await_ready(timeout_s)
+
+    async def _await_ready(self, timeout_s: float | None = None) -> float | None:
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while not self._is_ready():
+                if not await self._engine.started().wait_async(_rest_s(until)):
+                    raise self._late(timeout_s)
+        except StartError:
+            await _in_thread(self._engine.stop, finish=False)
+            raise
+        return _rest_s(until)
+
+    def _late(self, timeout_s: float | None) -> DeadlineExceeded:
+        return DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
 
     def _is_ready(self) -> bool:
-        try:
-            is_ready = self._engine.check_started()
-        except Exception:
-            self._engine.stop(finish=False)
-            raise
+        """Whether all replicas are ready; raises what kept them from it."""
+        is_ready = self._engine.check_started()
         if is_ready and not self._began:
             self._began = time.monotonic()
         return is_ready
@@ -78,21 +94,29 @@ class Lifecycle:
 
     def _drain(self) -> None:
         self._is_closing = True
-        if self._engine.state in {"starting", "running"}:
-            self._wait_ready()
-            idle = self._seal()
-            while not self._engine.ingress.is_idle:
-                idle.wait(None)
+        try:
+            if self._engine.state in {"starting", "running"}:
+                self._wait_ready()
+                idle = self._seal()
+                while not self._engine.ingress.is_idle:
+                    idle.wait(None)
+        except BaseException:
+            self.stop()
+            raise
         self._stop(finish=True)
 
     async def adrain(self) -> None:
         """Twin of `drain` for async code."""
         self._is_closing = True
-        if self._engine.state in {"starting", "running"}:
-            await self.await_ready()
-            idle = self._seal()
-            while not self._engine.ingress.is_idle:
-                await idle.wait_async(None)
+        try:
+            if self._engine.state in {"starting", "running"}:
+                await self.await_ready()
+                idle = self._seal()
+                while not self._engine.ingress.is_idle:
+                    await idle.wait_async(None)
+        except BaseException:
+            await self.astop()
+            raise
         await _in_thread(self._stop, finish=True)
 
     def _seal(self) -> Signal:
@@ -151,6 +175,10 @@ class Lifecycle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await (self.adrain() if kind is None else self.astop())
+
+
+def _rest_s(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - time.monotonic())
 
 
 async def _in_thread(function: Any, **keywords: Any) -> None:

@@ -17,8 +17,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from penguiray.clock import SystemClock
-from penguiray.errors import PenguirayError, ReplicaLost, StartError
+from penguiray.errors import FlowError, PenguirayError, ReplicaLost, StartError
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
+from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.message import Messages
@@ -46,10 +47,13 @@ class LocalEngine:
         self._rng = random.Random(seed)  # noqa: S311 - an order, not a secret
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._on_loop_error)
         self._thread: threading.Thread | None = None
         self._home: int | None = None
         self._pumped: asyncio.Event | None = None
+        self._pumper: int | None = None
         self._pumping = threading.Condition()
+        self._stopping = threading.Lock()
         self._state: EngineState = "starting"
         self._start_error: PenguirayError | None = None
         self._started = _LoopSignal(self, latched=True)
@@ -87,7 +91,7 @@ class LocalEngine:
         """Begin to start: at the first wait, or in a thread where a loop is running already."""
         self._home = threading.get_ident()
         self._loop.call_soon(self._begin)
-        if _is_loop_running():
+        if is_loop_running():
             self.leave_inline()
 
     def _begin(self) -> None:
@@ -101,13 +105,14 @@ class LocalEngine:
                     await replica.open()
                 except Exception as error:
                     self._start_error = StartError(f"node {name!r} did not start: {error!r}", node=name)
-                    self._start_error.__cause__ = error
-                    raise
-            self._tasks += [self._loop.create_task(self._run(link)) for link in self._replicas]
-            self._state = "running"
-        except Exception:  # noqa: BLE001 - kept for whoever waits for the start
+                    raise self._start_error from error
+            if self._state == "starting":
+                self._tasks += [self._loop.create_task(self._run(link)) for link in self._replicas]
+                self._state = "running"
+        except StartError:
             self._state = "failed"
-        self._started.set()
+        finally:
+            self._started.set()
 
     async def _run(self, link: LinkId) -> None:
         try:
@@ -116,6 +121,13 @@ class LocalEngine:
             if self._state != "stopped":
                 self._fail(link, error)
             raise
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of ours in a callback: a frame or a report may be gone, so the run is."""
+        loop.default_exception_handler(context)
+        error = context.get("exception")
+        if "handle" in context and error is not None and self._state == "running":
+            self._fail(LinkId(0, 0), error)
 
     def _fail(self, link: LinkId, error: BaseException) -> None:
         name = self.plan.stages[link.stage].name
@@ -140,14 +152,18 @@ class LocalEngine:
         return _LoopSignal(self)
 
     def stop(self, *, finish: bool) -> None:
-        """End all replicas."""
-        if self._state == "stopped":
-            return
-        self._state = "stopped"
+        """End all replicas; a second caller waits until the first has done it."""
+        self._refuse_own_thread()
+        with self._stopping:
+            if self._state != "stopped":
+                self._state = "stopped"
+                self._stop(finish=finish)
+
+    def _stop(self, *, finish: bool) -> None:
         for replica in self._replicas.values():
             self.call_soon(replica.finish if finish else replica.stop)
         closing = self._close(finish=finish)
-        if self.is_inline:
+        if self.works_inline():
             self._loop.run_until_complete(closing)
         else:
             asyncio.run_coroutine_threadsafe(closing, self._loop).result()
@@ -165,7 +181,8 @@ class LocalEngine:
             await asyncio.wait(self._tasks, timeout=_STOP_S)
         for replica in reversed(self._replicas.values()):
             try:
-                await replica.close()
+                async with asyncio.timeout(_STOP_S):
+                    await replica.close()
             except Exception as error:  # noqa: BLE001 - the border to user code: the next `close()` is due too
                 self._loop.call_exception_handler({"message": "a node's close() failed", "exception": error})
         for task in self._tasks:
@@ -174,6 +191,7 @@ class LocalEngine:
 
     def leave_inline(self) -> None:
         """Give the engine a thread of its own, from now on; a caller that works for it at this moment is relieved."""
+        self._refuse_own_thread()
         with self._pumping:
             if self._pumped is not None:
                 self._loop.call_soon_threadsafe(self._pumped.set)
@@ -182,25 +200,32 @@ class LocalEngine:
                 self._thread = threading.Thread(target=self._loop.run_forever, name="penguiray-local", daemon=True)
                 self._thread.start()
 
+    def _refuse_own_thread(self) -> None:
+        """A node that waits for its own run would wait for itself."""
+        if self._pumper == threading.get_ident() or threading.current_thread() is self._thread:
+            raise FlowError(
+                f"a node of run {self.plan.name!r} may not ask, drain or stop that run: it would wait for itself"
+            )
+
     def run_inline(self, done: asyncio.Event, timeout_s: float | None) -> None:
         """Work in the caller's thread until the event is set, the time has run out, or a thread takes over."""
         with self._pumping:
             if self._thread is not None:
                 return
-            self._pumped = done
+            self._pumped, self._pumper = done, threading.get_ident()
         waiter = self._loop.create_task(_waited(done, timeout_s))
         try:
             self._loop.run_until_complete(waiter)
         finally:
             waiter.cancel()
             with self._pumping:
-                self._pumped = None
+                self._pumped = self._pumper = None
                 self._pumping.notify_all()
 
-    @property
-    def is_inline(self) -> bool:
-        """Whether the engine works only while its caller waits; a caller elsewhere gives it a thread."""
-        if self._thread is None and (self._home != threading.get_ident() or _is_loop_running()):
+    def works_inline(self) -> bool:
+        """Whether the engine works only while its caller waits; a caller elsewhere gives it a thread, which stays."""
+        self._refuse_own_thread()
+        if self._thread is None and (self._home != threading.get_ident() or is_loop_running()):
             self.leave_inline()
         return self._thread is None
 
@@ -262,20 +287,22 @@ class _LoopSignal(ThreadSignal):
 
     def set(self) -> None:
         """Wake whoever waits."""
-        super().set()
-        self._engine.call_soon(self._done.set)
+        if not self._event.is_set():
+            super().set()
+            self._engine.call_soon(self._done.set)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Work until there is news, or wait for the engine's thread."""
         until = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._event.is_set() and self._engine.is_inline:
+        while not self._event.is_set() and self._engine.works_inline():
             rest_s = None if until is None else max(0.0, until - time.monotonic())
             self._done.clear()
             self._engine.run_inline(self._done, rest_s)
-            if rest_s == 0.0:
+            if rest_s is not None and until is not None and time.monotonic() >= until:
                 break
-        rest_s = 0.0 if self._engine.is_inline else timeout_s
-        return super().wait(rest_s)
+        if self._event.is_set() or self._engine.works_inline():
+            return super().wait(0.0)
+        return super().wait(None if until is None else max(0.0, until - time.monotonic()))
 
     async def wait_async(self, timeout_s: float | None) -> bool:
         """Wait for the engine's thread."""
@@ -288,14 +315,6 @@ async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
         async with asyncio.timeout(timeout_s):
             await done.wait()
     except TimeoutError:
-        return False
-    return True
-
-
-def _is_loop_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
         return False
     return True
 

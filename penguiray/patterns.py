@@ -44,6 +44,8 @@ def route(
     graphs = [graph for _, graph in branches]
     if default is not None:
         predicates, graphs = (*predicates, _otherwise), [*graphs, default]
+    for predicate in predicates:
+        _require_sync(predicate, f"pr.route {name!r}: a predicate")
     takes = read_signature(predicates[0], batched=False, owner=name).input_type
     signature = Signature(False, False, None, takes, takes, "list")
     spec = NodeSpec(name, "route", Code(predicates), signature, NodeOptions(name=name), describe(predicates[0]))
@@ -102,11 +104,17 @@ def fold(initial: Any, add: Any, finish: Any = None, *, name: str = "fold", memo
     for part, function in (("initial", initial), ("add", add), ("finish", finish or _itself)):
         if not callable(function):
             raise FlowError(f"pr.fold {name!r}: {part} must be callable, not {function!r}")
+        _require_sync(function, f"pr.fold {name!r}: {part}")
     finish = finish or _itself
     ends = read_signature(finish, batched=False, owner=name)
     signature = Signature(False, ends.is_stream, None, _added_type(add), ends.output_type, "list")
     options = NodeOptions(name=name, replicas=1, **({} if memory is None else {"memory": memory}))
     return Node(NodeSpec(name, "fold", Code((initial, add, finish)), signature, options, describe(add)))
+
+
+def _require_sync(function: Any, what: str) -> None:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise FlowError(f"{what} must not be async ({describe(function)}): put an async node before it")
 
 
 def _itself(total: Any) -> Any:

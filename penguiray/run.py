@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -96,7 +97,7 @@ class Run(Lifecycle, Generic[I, O]):
     def _ask_all(
         self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
     ) -> list[O]:
-        self._wait_ready(timeout_s)
+        timeout_s = self._wait_ready(timeout_s)
         with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             results: list[O] = []
             while feed.gather(results):
@@ -112,7 +113,7 @@ class Run(Lifecycle, Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """Twin of `ask_all` for async code."""
-        await self.await_ready(timeout_s)
+        timeout_s = await self._await_ready(timeout_s)
         with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             results: list[O] = []
             while feed.gather(results):
@@ -187,8 +188,8 @@ class Run(Lifecycle, Generic[I, O]):
             while feed.fill():
                 for output in feed.outputs(on_error):
                     yield output
-                if not feed.has_results and not feed.wants_input:
-                    feed.signal.wait(None)
+                if not feed.has_results:
+                    feed.signal.wait(0.0 if feed.wants_input else None)
 
     @overload
     def amap(
@@ -231,6 +232,8 @@ class Run(Lifecycle, Generic[I, O]):
                     yield output
                 if not feed.has_results and not feed.wants_input:
                     await feed.signal.wait_async(None)
+                else:
+                    await asyncio.sleep(0)
 
     def collect(
         self,

@@ -87,5 +87,5 @@ class CallTransport:
 
 def feedback_of(answer: Future[Any]) -> Feedback:
     """The feedback that a call brought; raises if the receiver is gone."""
-    sequence, messages, service_s = answer.result()
-    return Feedback(sequence, messages, service_s)
+    sequence, service_s = answer.result()
+    return Feedback(sequence, service_s)

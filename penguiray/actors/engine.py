@@ -21,7 +21,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.actors.pool import ReplicaPool, hosts
-from penguiray.actors.session import connect, cpus
+from penguiray.actors.session import connect, totals
 from penguiray.actors.ship import pack_stages
 from penguiray.clock import SystemClock
 from penguiray.control.lease import RENEW_S
@@ -45,7 +45,7 @@ _PLACEMENT_S = 4.0
 _STOP_S = 40.0
 """Longest that `stop` waits for the engine's thread; replicas are killed before that."""
 
-Event = tuple[Literal["opened", "answer", "report", "wake"], LinkId | None, "Future[Any] | None"]
+Event = tuple[Literal["opened", "answer", "report", "wake", "gone"], LinkId | None, "Future[Any] | None"]
 
 
 class RayEngine:
@@ -66,15 +66,16 @@ class RayEngine:
         self._start_error: PenguirayError | None = None
         self._started = ThreadSignal(latched=True)
         self._is_ending = threading.Event()
+        self._has_ended = threading.Event()
         self._finish = False
         self._said: set[str] = set()
         self._pool: ReplicaPool | None = None
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
-        self._prepare(cpus=1)
+        self._prepare({})
 
-    def _prepare(self, *, cpus: int) -> None:
-        """Plan for so many CPUs; the first plan only serves those who ask before Ray is reached."""
-        self.plan = compile_plan(self._spec, cpus=cpus)
+    def _prepare(self, has: dict[str, float]) -> None:
+        """Plan for what the cluster has; the first plan, for nothing, only serves who asks before Ray is reached."""
+        self.plan = compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None)
         self._transport = CallTransport(
             clock=self._clock,
             inline_limit=self.plan.options.inline_limit_bytes,
@@ -117,7 +118,8 @@ class RayEngine:
 
     def stop(self, *, finish: bool) -> None:
         """End all replicas and wait for that."""
-        self._finish = finish and not self._is_ending.is_set()
+        if not self._is_ending.is_set():
+            self._finish = finish
         self._is_ending.set()
         self._events.put(("wake", None, None))
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
@@ -132,7 +134,8 @@ class RayEngine:
         except PenguirayError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - the top of the engine's loop: told to whoever waits
-            self._fail(StartError(f"run {self._spec.name!r} ended: {error!r}"), error)
+            kind = StartError if self._state == "starting" else PenguirayError
+            self._fail(kind(f"run {self._spec.name!r} ended: {error!r}"), error)
         finally:
             self._end()
 
@@ -146,12 +149,15 @@ class RayEngine:
 
     def _end(self) -> None:
         self._is_ending.set()
-        if self._pool is not None and ray.is_initialized():
-            self._pool.stop(finish=self._finish)
-        if self._state != "failed":
-            self._state = "stopped"
-        self._started.set()
-        _running.discard(self)
+        try:
+            if self._pool is not None and ray.is_initialized():
+                self._pool.stop(finish=self._finish)
+        finally:
+            if self._state != "failed":
+                self._state = "stopped"
+            self._has_ended.set()
+            self._started.set()
+            _running.discard(self)
 
     # -- start
 
@@ -159,7 +165,7 @@ class RayEngine:
         connect(self._address)
         if self._is_ending.is_set():
             return
-        self._prepare(cpus=cpus())
+        self._prepare(totals())
         self._pool = ReplicaPool(self.plan, epoch=self._epoch)
         self._pool.create(pack_stages(self.plan))
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
@@ -217,6 +223,8 @@ class RayEngine:
 
     def _take(self, event: Event) -> None:
         kind, link, done = event
+        if kind == "gone" and not self._is_ending.is_set():
+            raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
         if link is None or done is None:
             return
         error = done.exception()
@@ -248,8 +256,11 @@ class RayEngine:
 
     def _renew(self) -> None:
         """Keep the replicas' lease until the run ends; a thread of its own, so that nothing can hold it up."""
-        while not self._is_ending.wait(RENEW_S):
-            if self._pool is not None and ray.is_initialized():
+        while not self._has_ended.wait(RENEW_S):
+            if not ray.is_initialized():
+                self._events.put(("gone", None, None))
+                return
+            if self._pool is not None:
                 self._pool.renew()
 
 

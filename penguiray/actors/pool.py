@@ -13,9 +13,10 @@ from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
-from penguiray.control.placement import Host, needs_of
+from penguiray.control.placement import Host
 from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
+from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["ReplicaPool", "hosts"]
@@ -81,11 +82,13 @@ class ReplicaPool:
     def stop(self, *, finish: bool) -> None:
         """End all actors at once; those that do not close their nodes in time, or have none, are killed as they are."""
         answers: list[Future[Any]] = [self.actors[link].stop.remote(finish).future() for link in self.opened]
-        wait_futures(answers, timeout=FINISH_S if finish else CLOSE_S)
-        for actor in self.actors.values():
-            ray.kill(actor, no_restart=True)
-        self.actors.clear()
-        self.opened.clear()
+        try:
+            wait_futures(answers, timeout=FINISH_S if finish else CLOSE_S)
+        finally:
+            for actor in self.actors.values():
+                ray.kill(actor, no_restart=True)
+            self.actors.clear()
+            self.opened.clear()
 
 
 def _ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import numpy as np
+from ray.exceptions import RayActorError
 
 from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.clock import SystemClock
@@ -66,7 +67,8 @@ class ReplicaProcess:
             on_news=self._news.set,
             inline=False,
         )
-        threading.Thread(target=self._loop.run_forever, name="penguiray-loop", daemon=True).start()
+        self._loop.set_exception_handler(self._on_loop_error)
+        threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
 
     def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
@@ -85,11 +87,30 @@ class ReplicaProcess:
     async def _run(self) -> None:
         try:
             await self._replica.run()
-        except Exception as error:  # noqa: BLE001 - the top of the actor's loop: told to the driver by `collect`
-            self._failure = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-            self._news.set()
+        except BaseException as error:
+            self._fail(error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error)
+            raise
 
-    def receive(self, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, int, float]:
+    def _run_loop(self) -> None:
+        """The loop's thread. Only `sys.exit()` in a task that the user's code made ends it; nothing works then."""
+        try:
+            self._loop.run_forever()
+        finally:
+            os._exit(1)
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of ours in a callback: a frame or a report may be gone, so the replica is."""
+        loop.default_exception_handler(context)
+        error = context.get("exception")
+        if "handle" in context and error is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """The replica cannot go on; the driver is told by its `collect`."""
+        self._failure = self._failure or error
+        self._news.set()
+
+    def receive(self, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, float]:
         """Take a frame in; returns its feedback once it has left the inbox."""
         frame, failure = unpack_frame(header, data, attachments, now=self._clock.now())
         taken: Future[Feedback] = Future()
@@ -98,7 +119,7 @@ class ReplicaProcess:
         else:
             self._loop.call_soon_threadsafe(self._replica.refuse, frame, failure, taken.set_result)
         feedback = taken.result()
-        return feedback.sequence, feedback.messages, feedback.service_s
+        return feedback.sequence, feedback.service_s
 
     def collect(self) -> tuple[Any, ...] | None:
         """Wait for news and hand it over: header, body and buffers of a report; None if there was none for a while.
@@ -137,16 +158,19 @@ class ReplicaProcess:
 
     def _on_loop(self, function: Callable[[], T]) -> T:
         done: Future[T] = Future()
-        self._loop.call_soon_threadsafe(lambda: done.set_result(function()))
+        self._loop.call_soon_threadsafe(_answer, done, function)
         return done.result()
 
     def _on_answer(self, link: LinkId, answer: Future[Any]) -> None:
         self._loop.call_soon_threadsafe(self._take_answer, link, answer)
 
     def _take_answer(self, link: LinkId, answer: Future[Any]) -> None:
-        """Feedback for a frame. If the receiver is gone, the driver sees that itself and ends the run."""
-        if answer.exception() is None:
+        """Feedback for a frame. If the receiver's process is gone, the driver sees that itself and ends the run."""
+        error = answer.exception()
+        if error is None:
             self._replica.on_feedback(link, feedback_of(answer))
+        elif not isinstance(error, RayActorError):
+            self._fail(error)
 
     def _on_refused(self, root: int, message_id: int, error: CarriedError) -> None:
         self._replica.outbox.refuse(root, message_id, error)
@@ -160,6 +184,13 @@ class ReplicaProcess:
         except Exception as error:  # noqa: BLE001 - whatever the user's close() does, the process ends
             sys.stderr.write(f"penguiray: close() failed after the lease had expired: {error!r}\n")
         os._exit(0)
+
+
+def _answer(done: Future[T], function: Callable[[], T]) -> None:
+    try:
+        done.set_result(function())
+    except Exception as error:  # noqa: BLE001 - goes to the thread that waits
+        done.set_exception(error)
 
 
 def _tune() -> None:

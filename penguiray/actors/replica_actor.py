@@ -38,7 +38,7 @@ class ReplicaActor:
         self._process.open(actors)
 
     @ray.method(concurrency_group="data")
-    def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, int, float]:
+    def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
         """See `ReplicaProcess.receive`."""
         return self._process.receive(header, data, attachments)
 

@@ -13,7 +13,7 @@ import ray
 
 from penguiray.errors import StartError
 
-__all__ = ["NAMESPACE", "connect", "cpus"]
+__all__ = ["NAMESPACE", "connect", "totals"]
 
 NAMESPACE = "penguiray"
 """Namespace of all actors, apart from the user's own."""
@@ -99,7 +99,6 @@ def _reach(address: str) -> None:
             return
 
 
-def cpus() -> int:
-    """CPUs of the whole cluster."""
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has no types for it
-    return max(1, int(resources.get("CPU", 1)))
+def totals() -> dict[str, float]:
+    """All resources of the whole cluster, in Ray's names."""
+    return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]  # Ray has no types for it

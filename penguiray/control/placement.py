@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from penguiray.graph.policies import UNSET
 from penguiray.graph.spec import NodeSpec
+from penguiray.plan.needs import needs_of
 
-__all__ = ["Host", "needs_of", "why_not_placed"]
+__all__ = ["Host", "why_not_placed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,6 @@ class Host:
     """What nobody holds; None if Ray does not say."""
     labels: Mapping[str, str]
     """Its labels."""
-
-
-def needs_of(node: NodeSpec) -> dict[str, float]:
-    """What a replica reserves, in Ray's names; nothing that is not asked for."""
-    options = node.options
-    named = {"CPU": options.num_cpus, "GPU": options.num_gpus, "memory": options.memory}
-    needs = {name: float(amount) for name, amount in named.items() if amount is not UNSET and amount}
-    return needs | dict(options.resources or {})
 
 
 def why_not_placed(node: NodeSpec, hosts: Sequence[Host]) -> tuple[bool, str] | None:

@@ -89,15 +89,12 @@ def _annotations(function: Any) -> tuple[list[tuple[str, Any]], Any]:
     taken = [
         (name, resolve(parameter.annotation))
         for name, parameter in signature.parameters.items()
-        if parameter.kind in kinds and (parameter.default is inspect.Parameter.empty or _wants_context(parameter))
+        if parameter.kind in kinds
+        and (parameter.default is inspect.Parameter.empty or resolve(parameter.annotation) is Context)
     ]
     if taken and taken[0][0] in {"self", "cls"}:
         taken = taken[1:]
     return taken, resolve(signature.return_annotation)
-
-
-def _wants_context(parameter: inspect.Parameter) -> bool:
-    return parameter.annotation is Context or "Context" in str(parameter.annotation)
 
 
 def _closure_names(function: Any) -> dict[str, Any]:
@@ -142,7 +139,7 @@ def _is_async_stream(function: Any, returns: Any) -> bool:
 
 def _stream_item(returns: Any) -> Any:
     if get_origin(returns) in {*_SYNC_STREAMS, *_ASYNC_STREAMS, abc.Iterable, abc.AsyncIterable}:
-        return get_args(returns)[0]
+        return next(iter(get_args(returns)), inspect.Parameter.empty)
     return inspect.Parameter.empty
 
 

@@ -152,7 +152,16 @@ class Call:
 def facts_for(
     trace_id: str | None, headers: Mapping[str, str] | None, timeout_s: float | None, now: float
 ) -> Facts | None:
-    """What a caller said about its inputs; None if it said nothing."""
+    """What a caller said about its inputs; None if it said nothing.
+
+    Raises:
+        TypeError: A header is not a pair of texts, or the trace id is none.
+    """
     if trace_id is None and not headers and timeout_s is None:
         return None
+    for name, value in (headers or {}).items():
+        if not type(name) is type(value) is str:  # a subclass might not be known where the header arrives
+            raise TypeError(f"headers are pairs of texts, not {name!r}: {value!r}")
+    if trace_id is not None and type(trace_id) is not str:
+        raise TypeError(f"a trace id is a text, not {trace_id!r}")
     return Facts(trace_id or "", dict(headers or {}), None if timeout_s is None else now + timeout_s)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from penguiray.errors import DeadlineExceeded, NodeError
-from penguiray.link.codec import decode
 from penguiray.link.failure import Failure
 
 __all__ = ["DeadLetter", "DeadLetters"]
@@ -22,7 +21,7 @@ class DeadLetter:
     node: str
     """The node."""
     value: Any
-    """What the node was given; None if it was larger than 64 KiB or could not be pickled."""
+    """What the node was given; None if it was larger than 64 KiB or could not be carried."""
     error: NodeError | DeadlineExceeded
     """Why, with the user's exception as `__cause__`."""
     trace_id: str
@@ -43,8 +42,7 @@ class DeadLetters:
     def add(self, failure: Failure, trace_id: str) -> NodeError | DeadlineExceeded:
         """Keep a failure; gives the error for its caller."""
         error = _error(failure, trace_id)
-        value = decode(failure.value, (), failure.definitions)[0] if failure.value else None
-        self.kept.append(DeadLetter(failure.node, value, error, trace_id))
+        self.kept.append(DeadLetter(failure.node, failure.restore_value(), error, trace_id))
         self.total += 1
         return error
 

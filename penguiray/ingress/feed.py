@@ -19,6 +19,8 @@ __all__ = ["Feed", "OnError", "check_on_error", "is_loop_running"]
 OnError = Literal["raise", "yield", "skip"]
 """What a map does about an input that fails."""
 
+_SLOW_S = 0.001
+"""A read that takes longer than this may wait for something: results are looked after before the next one."""
 _GROUP = 256
 """Inputs that are taken in together where reading them cannot wait."""
 
@@ -79,12 +81,15 @@ class Feed:
             return not self._call.is_drained
         while most and self._engine.ingress.wants_input(self._call):
             most -= self._call.has_results
+            begun = self._clock.now()
             values = list(islice(self._inputs, min(self._at_once, self._call.room)))
             if not values:
                 with self._engine.lock:
                     self._engine.ingress.end_input(self._call, hint=not self._is_ask)
                 break
             self._admit(values)
+            if self._clock.now() - begun > _SLOW_S:
+                break
         return not self._call.is_drained
 
     def _admit(self, values: list[Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penguiray.clock import Clock
-from penguiray.errors import FlowError
+from penguiray.errors import FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.roots import News, roots_for
@@ -41,6 +41,7 @@ class Ingress:
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
+        self._is_sealed = False
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
         self.dead_letters = DeadLetters()
@@ -68,6 +69,8 @@ class Ingress:
             raise FlowError(f"window={window}: at least 1 input must be allowed under way")
         if self.failure is not None:
             raise self.failure
+        if self._is_sealed:
+            raise RunClosed(f"run {self._plan.name!r} takes no new messages: it is draining", run=self._plan.name)
         self._calls += 1
         limit = Window(_WINDOW_PER_CALL * self._plan.concurrency, window)
         call = Call(self._calls, limit, ordered=ordered, facts=facts, wake=wake)
@@ -89,6 +92,8 @@ class Ingress:
             call: The call that they belong to.
             columns: For each source, in the plan's order, its values: one for each input.
         """
+        if call.has_ended or call.is_closed:
+            return
         count = len(columns[0])
         roots = [root_of(call.number, position) for position in call.next_positions(count)]
         ids = [child_ids(roots, stage) for stage in self._plan.sources]
@@ -101,6 +106,8 @@ class Ingress:
 
     def refuse(self, call: Call, error: Exception) -> None:
         """Note an input that did not pass its check: it ends here, with this error."""
+        if call.has_ended or call.is_closed:
+            return
         (position,) = call.next_positions(1)
         call.errors[position] = error
         call.put(position, [], is_done=True)
@@ -120,7 +127,8 @@ class Ingress:
         self._advance(call)
 
     def seal(self) -> None:
-        """Read no more inputs, for all calls."""
+        """Read no more inputs, for all calls; one that is being read at this moment is not admitted."""
+        self._is_sealed = True
         for call in list(self._open.values()):
             if not call.has_ended:
                 self.end_input(call, hint=True)

@@ -13,6 +13,7 @@ from penguiray.link.codec import decode, encode
 __all__ = ["CarriedError", "Failure"]
 
 _VALUE_LIMIT = 64 * 1024
+_TEXT_LIMIT = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class CarriedError:
         """Pack an exception; what cannot be pickled, or not be unpickled, goes as text."""
         kind = type(error)
         data, definitions = _packed(error)
-        trace = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(error))[-_VALUE_LIMIT:]
         return cls(f"{kind.__module__}.{kind.__qualname__}", _text_of(error), trace, data, definitions)
 
     def __str__(self) -> str:
@@ -43,18 +44,26 @@ class CarriedError:
 
     def restore(self) -> BaseException:
         """The exception, with the traceback of where it was raised among its notes."""
-        error: BaseException
-        if self.data:
-            error = decode(self.data, (), self.definitions)[0]
-        else:
-            error = RemoteError(f"{self.type_name}: {self.text}", type_name=self.type_name)
+        found = _decoded(self.data, self.definitions)
+        lost = RemoteError(f"{self.type_name}: {self.text}", type_name=self.type_name)
+        error: BaseException = found if isinstance(found, BaseException) else lost
         error.add_note(f"Raised in a replica:\n{self.trace}")
         return error
 
 
+def _decoded(data: bytes, definitions: tuple[tuple[str, bytes], ...]) -> Any:
+    """What was encoded, or None: what one process can pickle another may not be able to unpickle."""
+    if not data:
+        return None
+    try:
+        return decode(data, (), definitions)[0]
+    except Exception:  # noqa: BLE001 - unpickling runs user code
+        return None
+
+
 def _text_of(error: BaseException) -> str:
     try:
-        return str(error)
+        return str(error)[:_TEXT_LIMIT]
     except Exception:  # noqa: BLE001 - a user's `__str__` is user code
         return "(its text could not be made)"
 
@@ -83,7 +92,7 @@ def _packed(error: BaseException) -> tuple[bytes, tuple[tuple[str, bytes], ...]]
     for value in (error, _Bare(error)):
         try:
             body = encode([value], inline_limit=_VALUE_LIMIT)
-            if not body.buffers and type(decode(body.data)[0]) is type(error):
+            if not body.buffers and len(body.data) <= _VALUE_LIMIT and type(decode(body.data)[0]) is type(error):
                 return body.data, tuple((name, definition_of(name)) for name in body.classes)
         except Exception:  # noqa: BLE001, S112 - the pickling of a user's exception is user code
             continue
@@ -112,6 +121,10 @@ class Failure:
     """Outputs that it had streamed before; they are not taken back."""
     is_late: bool = False
     """Whether the message ran out of its caller's time rather than being refused."""
+
+    def restore_value(self) -> Any:
+        """What the node was given; None where it was not packed, or cannot be decoded here."""
+        return _decoded(self.value, self.definitions)
 
     @staticmethod
     def packed_value(value: Any) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:

@@ -2,7 +2,7 @@
 
     sender                                   receiver
       | -- Frame(link, epoch, sequence, n) --> |   one actor call, or one entry of a stream
-      | <-- Feedback(sequence, n, service)- ----- |   when the frame was taken off the inbox
+      | <-- Feedback(sequence, service) -------- |   when the frame was taken off the inbox
 
 Both words are kept apart on purpose. *Credit* bounds queues: it comes back as soon as the frame left the inbox.
 *Accepted* says that the receiver holds the bytes. *Settled* (everything derived was accepted by the next hop) is a
@@ -67,8 +67,6 @@ class Feedback:
     """What a receiver says about a frame: credit and acceptance in one word, since one call brings both."""
 
     sequence: int
-    """The frame that was taken off the inbox; all before it were too."""
-    messages: int
-    """Credit that comes back, in messages; the sender knows the bytes that belong to it."""
+    """The frame that was taken off the inbox, whose messages and bytes come back as credit: its sender knows both."""
     service_s: float
     """The replica's mean time for one message in seconds, 0 if it has done none; sizes the next frames."""

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["EGRESS", "call_of", "child_id", "child_ids", "position_of", "root_of", "trace_id_of"]
-
-EGRESS = -1
-"""Stands for the caller where a stage is asked for."""
+__all__ = ["call_of", "child_id", "child_ids", "position_of", "root_of", "trace_id_of"]
 
 _PRIME = (1 << 61) - 1
 _BASE = 0x1D2C_8A5F_3E97_B46D % _PRIME

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from penguiray.graph.check import order
 from penguiray.graph.policies import UNSET
 from penguiray.graph.spec import FlowSpec, NodeSpec
 from penguiray.plan.fusion import decide_fusion
+from penguiray.plan.needs import fitting
 from penguiray.plan.plan import Decision, Plan, Stage, StageEdge
 
 __all__ = ["ASYNC_CONCURRENCY", "compile_plan"]
@@ -14,12 +17,13 @@ ASYNC_CONCURRENCY = 32
 """Calls of an async node that run at the same time in one replica unless it says otherwise."""
 
 
-def compile_plan(spec: FlowSpec, *, cpus: int) -> Plan:
+def compile_plan(spec: FlowSpec, *, cpus: int, totals: Mapping[str, float] | None = None) -> Plan:
     """Plan a flow.
 
     Args:
         spec: The checked flow.
         cpus: CPUs of the cluster; 1 for an engine in one process.
+        totals: All that the cluster has, in Ray's names, to choose no more replicas than fit. None: not known.
     """
     groups, decisions = decide_fusion(spec, order(spec.shape, spec.name))
     stage_of = {node: index for index, group in enumerate(groups) for node in group}
@@ -29,6 +33,7 @@ def compile_plan(spec: FlowSpec, *, cpus: int) -> Plan:
     stages = []
     for index, group in enumerate(groups):
         replicas, decision = _replicas(group, share)
+        replicas, decision = _fitted(group, replicas, decision, totals)
         decisions.append(decision)
         edges = tuple(
             dict.fromkeys(StageEdge(stage_of[edge.target], edge.branch) for edge in spec.successors(group[-1]))
@@ -54,6 +59,18 @@ def _replicas(group: list[NodeSpec], share: int) -> tuple[int, Decision]:
     if group[0].signature.is_async:
         return 1, Decision(name, "1 replica", "async calls wait together in one process")
     return share, Decision(name, f"{share} replicas", "CPUs are shared evenly among the stages that are not async")
+
+
+def _fitted(
+    group: list[NodeSpec], count: int, decision: Decision, totals: Mapping[str, float] | None
+) -> tuple[int, Decision]:
+    """No more replicas than the cluster can hold, where the number is ours to choose."""
+    wish, most = group[0].options.replicas, None if totals is None else fitting(group[0], totals)
+    fewest = 1 if wish is UNSET else wish if isinstance(wish, int) else wish[0]
+    if most is None or count <= max(most, fewest):
+        return count, decision
+    fitted = max(most, fewest)
+    return fitted, Decision(decision.subject, f"{fitted} replicas", "the cluster's resources are enough for no more")
 
 
 def _concurrency(group: list[NodeSpec]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from penguiray.errors import DeadlineExceeded
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
-from penguiray.runtime.executor import USER_ERRORS, as_error
+from penguiray.runtime.executor import as_error
 from penguiray.runtime.inbox import Control
 from penguiray.runtime.layers import Call
 from penguiray.runtime.slots import Slots
@@ -117,7 +117,7 @@ class ColumnWorker:
             try:
                 for output in iterate(last, item, last.context(item, 1)):
                     yield item, output
-            except USER_ERRORS as error:
+            except BaseException as error:  # noqa: BLE001 - the border to user code
                 outcome.failed.append((len(before), item, as_error(error)))
             else:
                 yield item, _DONE
@@ -175,6 +175,10 @@ class ColumnWorker:
                 node.count.given += len(outputs)
                 if not outputs:
                     break
+        except asyncio.CancelledError as error:
+            if self._bench.inbox.is_abandoned:
+                raise
+            gave_up_on(outbox, item, node, as_error(error))
         except Exception as error:  # noqa: BLE001 - the border to user code
             gave_up_on(outbox, item, node, error)
         else:
@@ -253,7 +257,7 @@ def _run_column(call: Callable[[Any], Any], values: list[Any], errors: dict[int,
         try:
             for value in rest:
                 append(call(value))
-        except USER_ERRORS as error:
+        except BaseException as error:  # noqa: BLE001 - the border to user code
             errors[len(outputs)] = as_error(error)
             append(None)
         else:

@@ -8,8 +8,10 @@ even there, since nothing else can notice that it overruns.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
@@ -17,16 +19,12 @@ from typing import Any, Protocol
 
 from penguiray.errors import PenguirayError
 
-__all__ = ["OVERRUN_GRACE_S", "USER_ERRORS", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error"]
+__all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error"]
 
 OVERRUN_GRACE_S = 5.0
 """How long a function may go on past its time-out before its replica is given up."""
 
 _RELAY_LIMIT = 1_000
-
-
-USER_ERRORS = (Exception, SystemExit)
-"""What counts as a failure of the user's function. Ctrl-C does not: it is meant for the whole program."""
 
 
 class StuckError(PenguirayError):
@@ -69,7 +67,9 @@ class InlineExecutor:
         """Run a function here and now."""
         try:
             return function(*arguments)
-        except SystemExit as error:
+        except Exception:
+            raise
+        except BaseException as error:
             raise as_error(error) from error
 
     async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
@@ -77,7 +77,9 @@ class InlineExecutor:
         try:
             for item in function(*arguments):
                 yield [item]
-        except SystemExit as error:
+        except Exception:
+            raise
+        except BaseException as error:
             raise as_error(error) from error
 
     def close(self) -> None:
@@ -89,7 +91,9 @@ class ThreadExecutor:
 
     def __init__(self, threads: int, name: str) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._overrunning: set[Future[Any]] = set()
+        self._held = 0
+        self._freed = asyncio.Event()
+        self._overrunning: dict[Future[Any], float] = {}
         self._threads = [
             threading.Thread(target=_work, args=(self._jobs,), name=f"{name}-{number}", daemon=True)
             for number in range(threads)
@@ -98,27 +102,41 @@ class ThreadExecutor:
             thread.start()
 
     async def ready(self) -> None:
-        """Wait for a thread that no overrunning function holds; gives up after the grace."""
-        if len(self._overrunning) < len(self._threads):
-            return
-        waiters = [asyncio.wrap_future(job) for job in self._overrunning]
-        done, _ = await asyncio.wait(waiters, timeout=OVERRUN_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
-        for waiter in done:
-            waiter.exception()
-        if not done:
-            raise StuckError(f"a function has not returned {OVERRUN_GRACE_S:g} s after its time-out")
+        """Wait for a thread; gives up when a function has overrun its time-out by more than the grace."""
+        while True:
+            patience_s = self._patience_s()
+            if patience_s is not None and patience_s <= 0.0:
+                raise StuckError(f"a function has not returned {OVERRUN_GRACE_S:g} s after its time-out")
+            if self._held < len(self._threads):
+                return
+            self._freed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._freed.wait()
+
+    def _patience_s(self) -> float | None:
+        """Seconds until the oldest overrunning call is past its grace; None if there is none."""
+        if not self._overrunning:
+            return None
+        return min(self._overrunning.values()) + OVERRUN_GRACE_S - time.monotonic()
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function in a thread. If the wait is cancelled the function runs on, and its thread is missed."""
-        job = _Job(function, arguments)
+        job, loop = _Job(function, arguments), asyncio.get_running_loop()
+        self._held += 1
+        job.future.add_done_callback(lambda done: _call_soon(loop, self._release, done))
         self._jobs.put(job)
         try:
             return await asyncio.wrap_future(job.future)
         except asyncio.CancelledError:
             if not job.future.cancel() and not job.future.done():
-                self._overrunning.add(job.future)
-                job.future.add_done_callback(self._overrunning.discard)
+                self._overrunning[job.future] = time.monotonic()
             raise
+
+    def _release(self, done: Future[Any]) -> None:
+        self._held -= 1
+        self._overrunning.pop(done, None)
+        self._freed.set()
 
     async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
         """Iterate in a thread, which waits while 1,000 items are not taken."""
@@ -131,6 +149,7 @@ class ThreadExecutor:
         finally:
             relay.abandon()
             pump.cancel()
+            await asyncio.wait([pump])
 
     def close(self) -> None:
         """Let each thread end after its current call."""
@@ -154,16 +173,38 @@ def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
         try:
             result = job.function(*job.arguments)
         except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
-            job.future.set_exception(as_error(error))
+            job.future.set_exception(_in_thread(error))
         else:
             job.future.set_result(result)
+            del result
         del job
 
 
+def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
+    """Have a loop call something, unless it was closed: then nobody waits for it any more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+def _in_thread(error: BaseException) -> Exception:
+    """Like `as_error`; in a thread of ours nothing may be raised on."""
+    if not isinstance(error, KeyboardInterrupt | GeneratorExit):
+        return as_error(error)
+    carried = RuntimeError(f"the function raised {error!r}")
+    carried.__cause__ = error
+    return carried
+
+
 def as_error(error: BaseException) -> Exception:
-    """What was raised, in a harmless form: a future refuses StopIteration, and SystemExit would end the loop."""
+    """What user code raised, in a harmless form: whatever it is, it is one message's failure.
+
+    A future refuses StopIteration; SystemExit, CancelledError and the panics of extension modules would end the loop.
+    Ctrl-C and the closing of a generator are not the function's: they are raised on.
+    """
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        raise error
     carried = RuntimeError(f"the function raised {error!r}")
     carried.__cause__ = error
     return carried
@@ -200,10 +241,7 @@ class _Relay:
             self._wake()
 
     def _wake(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._news.set)
-        except RuntimeError:  # the loop was closed, so nobody waits for the items any more
-            self._is_abandoned = True
+        _call_soon(self._loop, self._news.set)
 
     async def take(self) -> list[Any]:
         """Wait for items and take all there are; an empty list is the end."""

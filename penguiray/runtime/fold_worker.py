@@ -10,7 +10,7 @@ from penguiray.link.frame import Kind
 from penguiray.link.ids import call_of
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
-from penguiray.runtime.executor import USER_ERRORS, as_error
+from penguiray.runtime.executor import as_error
 from penguiray.runtime.inbox import Control
 from penguiray.runtime.work import Bench, gave_up_on, item_of
 
@@ -71,7 +71,7 @@ class FoldWorker:
             try:
                 total = self._sums[call] if call in self._sums else initial()
                 self._sums[call] = add(total, value)
-            except USER_ERRORS as error:
+            except BaseException as error:  # noqa: BLE001 - the border to user code
                 failed.append((index, as_error(error)))
         count.taken += len(messages)
         count.busy_s += time.perf_counter() - begun

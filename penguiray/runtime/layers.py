@@ -78,7 +78,9 @@ def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:
         try:
             await executor.ready()
             return await inner(item, attempt)
-        except SystemExit as error:
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
             raise as_error(error) from error
         finally:
             slots.give_back()

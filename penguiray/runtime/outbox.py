@@ -21,6 +21,9 @@ __all__ = ["Outbox"]
 _QUEUE_LIMIT = 2_000
 """Messages that may wait for credit, and results that may wait for the caller, before the replica takes no more."""
 
+_REPORTS_PER_RESULT = 8
+"""A finished message in a report is three numbers, so more of them may wait than results."""
+
 
 class Outbox:
     """Collects what a replica gives. Used on the replica's loop only, `take_report` too.
@@ -110,14 +113,11 @@ class Outbox:
         return report
 
     @property
-    def has_news(self) -> bool:
-        """Whether `take_report` would say something."""
-        return bool(self._report)
-
-    @property
     def is_full(self) -> bool:
         """Whether the replica should wait before it gives more."""
-        return self._sender.queued > _QUEUE_LIMIT or len(self._report.results) > _QUEUE_LIMIT
+        report = self._report
+        reported = max(len(report.results), len(report.ids) // _REPORTS_PER_RESULT, len(report.failures))
+        return self._sender.queued > _QUEUE_LIMIT or reported > _QUEUE_LIMIT
 
     async def room(self) -> None:
         """Wait until what is queued is below the limit."""

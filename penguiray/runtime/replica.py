@@ -78,10 +78,10 @@ class Replica:
 
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
-        messages, sequence = len(frame.messages), frame.sequence
+        sequence = frame.sequence
 
         def taken() -> None:
-            on_taken(Feedback(sequence, messages, self._worker.service_s))
+            on_taken(Feedback(sequence, self._worker.service_s))
 
         self._inbox.put(frame, taken)
 
@@ -91,7 +91,7 @@ class Replica:
         for root, message_id in zip(frame.messages.roots, frame.messages.ids, strict=True):
             self.outbox.refuse(root, message_id, carried)
         self.outbox.flush()
-        on_taken(Feedback(frame.sequence, len(frame.messages), self._worker.service_s))
+        on_taken(Feedback(frame.sequence, self._worker.service_s))
 
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame of this replica was taken by its receiver."""

@@ -80,3 +80,38 @@ def test_a_function_that_never_returns_fails_the_run_after_the_grace(monkeypatch
 def test_a_name_of_no_engine_is_refused() -> None:
     with pytest.raises(pr.FlowError, match="no engine 'cloud'"):
         pr.Flow(same).start(engine="cloud")  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:run.ask:RuntimeWarning")
+def test_a_node_that_asks_its_own_run_is_refused() -> None:
+    runs: list[pr.Run[int, int]] = []
+
+    @pr.node
+    def asks(x: int) -> int:
+        return runs[0].ask(x)
+
+    with pr.Flow(asks).start(engine="local") as run:
+        runs.append(run)
+        with pytest.raises(pr.NodeError, match="may not ask, drain or stop that run"):
+            run.ask(1)
+
+
+def test_a_run_that_is_stopped_while_it_starts_is_over_for_all_who_wait() -> None:
+    class Slow:
+        async def setup(self) -> None:
+            await asyncio.Event().wait()
+
+        def __call__(self, x: int) -> int:
+            return x
+
+    async def main() -> None:
+        run = pr.Flow(pr.actor(Slow)()).start(engine="local")
+        waiting = asyncio.create_task(run.await_ready(timeout_s=60))
+        await asyncio.sleep(0)
+        await run.astop()
+        await asyncio.wait_for(waiting, 60)
+        with pytest.raises(pr.RunClosed):
+            await run.aask(1)
+        await run.astop()
+
+    asyncio.run(main())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import penguiray as pr
-from penguiray.control.placement import Host, needs_of, why_not_placed
+from penguiray.control.placement import Host, why_not_placed
+from penguiray.plan.needs import needs_of
 
 SMALL = Host("small", {"CPU": 2.0}, {"CPU": 0.5}, {"zone": "a"})
 LARGE = Host("large", {"CPU": 8.0, "GPU": 1.0}, {"CPU": 8.0, "GPU": 0.0}, {"zone": "b"})

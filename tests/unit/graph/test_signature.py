@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, cast
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import penguiray as pr
+from penguiray.errors import FlowError
 from penguiray.graph.signature import Signature, read_signature
 
 EMPTY = inspect.Parameter.empty
@@ -142,3 +144,37 @@ def test_annotated_types_are_kept_for_validation_and_seen_through_for_edges() ->
 
     assert second.spec.signature.input_type == positive
     pr.Flow(first >> second)
+
+
+async def is_even(x: int) -> bool:
+    return x % 2 == 0
+
+
+def add(total: int, x: int) -> int:
+    return total + x
+
+
+async def finish(total: int) -> int:
+    return total
+
+
+def test_what_is_called_in_place_must_not_be_async() -> None:
+    with pytest.raises(FlowError, match="a predicate must not be async"):
+        pr.route((is_even, pr.node(add_one)))  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(FlowError, match="finish must not be async"):
+        pr.fold(int, add, finish)
+
+
+def add_one(x: int) -> int:
+    return x + 1
+
+
+def test_a_default_whose_type_only_sounds_like_a_context_is_no_parameter_of_ours() -> None:
+    def secure(x: int, tls: ssl.SSLContext | None = None) -> int:
+        return x
+
+    def stream(x: int) -> Iterator:  # type: ignore[type-arg]  # what is tested
+        yield x
+
+    assert read_signature(secure, batched=False, owner="secure").context is None
+    assert read_signature(stream, batched=False, owner="stream").is_stream

@@ -118,3 +118,8 @@ def test_facts_are_kept_only_where_something_was_said() -> None:
     facts = facts_for("trace", {"a": "b"}, 3.0, 10.0)
     assert facts is not None
     assert (facts.trace_id, facts.headers, facts.deadline) == ("trace", {"a": "b"}, 13.0)
+
+
+def test_headers_are_pairs_of_texts() -> None:
+    with pytest.raises(TypeError, match="headers are pairs of texts, not 'a': 3"):
+        facts_for(None, {"a": 3}, None, 0.0)  # type: ignore[dict-item]  # what is tested

@@ -44,7 +44,7 @@ def offer(sender: Sender, *numbers: int) -> None:
 
 
 def answer(sender: Sender, frame: Frame, service_s: float = 0.0) -> None:
-    sender.on_feedback(frame.link, Feedback(frame.sequence, len(frame.messages), service_s))
+    sender.on_feedback(frame.link, Feedback(frame.sequence, service_s))
 
 
 def test_an_idle_link_sends_at_once_and_a_busy_one_gathers() -> None:

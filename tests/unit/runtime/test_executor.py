@@ -121,3 +121,23 @@ def test_a_call_that_was_cancelled_before_it_began_never_runs() -> None:
         threads.close()
 
     asyncio.run(main())
+
+
+def test_a_call_is_not_begun_while_every_thread_is_held_by_others() -> None:
+    async def main() -> None:
+        threads, gate = ThreadExecutor(2, "t"), threading.Event()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await threads.call(gate.wait, 60)
+        assert await threads.call(int, "1") == 1, "one thread overran, the other is free"
+        second = asyncio.ensure_future(threads.call(gate.wait, 60))
+        await asyncio.sleep(0)
+        ready = asyncio.ensure_future(threads.ready())
+        await asyncio.sleep(0)
+        assert not ready.done()
+        gate.set()
+        await ready
+        assert await second
+        threads.close()
+
+    asyncio.run(main())
