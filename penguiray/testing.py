@@ -47,20 +47,13 @@ def ray_cluster() -> Iterator[str]:
     os.environ.update(changed)
     os.environ.pop("RAY_ADDRESS", None)
     prepare_ray(None)
-    import ray  # noqa: PLC0415 - it reads the variables above when it is imported
+    from penguiray.actors import session  # noqa: PLC0415 - ray reads the variables above when it is imported
 
-    ray.init(
-        address="local",
-        num_cpus=_CPUS,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=_STORE_BYTES,
-        _temp_dir=str(Path(folder) / "ray"),
-    )
+    address = session.start_private(str(Path(folder) / "ray"), cpus=_CPUS, store_bytes=_STORE_BYTES)
     try:
-        yield str(ray.get_runtime_context().gcs_address)
+        yield address
     finally:
-        ray.shutdown()
+        session.disconnect()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

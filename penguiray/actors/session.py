@@ -13,7 +13,7 @@ import ray
 
 from penguiray.errors import StartError
 
-__all__ = ["NAMESPACE", "connect", "totals"]
+__all__ = ["NAMESPACE", "connect", "disconnect", "start_private", "totals"]
 
 NAMESPACE = "penguiray"
 """Namespace of all actors, apart from the user's own."""
@@ -97,6 +97,24 @@ def _reach(address: str) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+def start_private(folder: str, *, cpus: int, store_bytes: int) -> str:
+    """Start a small Ray of this process's own, all of whose files lie in the folder; gives its address."""
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=store_bytes,
+        _temp_dir=folder,
+    )
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def disconnect() -> None:
+    """End the connection, and with it a Ray that this process has started."""
+    ray.shutdown()
 
 
 def totals() -> dict[str, float]:

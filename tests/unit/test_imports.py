@@ -82,7 +82,7 @@ def test_only_actors_imports_ray() -> None:
         for _, module in imports(path)
         if module.partition(".")[0] == "ray" and own_part(path) != "actors"
     }
-    assert found <= {"testing.py"}
+    assert found == set()
 
 
 def test_graph_knows_no_asyncio_and_plan_reads_no_clock() -> None:
