@@ -186,13 +186,17 @@ def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *
         loop.call_soon_threadsafe(function, *arguments)
 
 
+def _wrapped(error: BaseException) -> RuntimeError:
+    wrapped = RuntimeError(f"the function raised {error!r}")
+    wrapped.__cause__ = error
+    return wrapped
+
+
 def _in_thread(error: BaseException) -> Exception:
     """Like `as_error`; in a thread of ours nothing may be raised on."""
     if not isinstance(error, KeyboardInterrupt | GeneratorExit):
         return as_error(error)
-    carried = RuntimeError(f"the function raised {error!r}")
-    carried.__cause__ = error
-    return carried
+    return _wrapped(error)
 
 
 def as_error(error: BaseException) -> Exception:
@@ -205,9 +209,7 @@ def as_error(error: BaseException) -> Exception:
         return error
     if isinstance(error, KeyboardInterrupt | GeneratorExit):
         raise error
-    carried = RuntimeError(f"the function raised {error!r}")
-    carried.__cause__ = error
-    return carried
+    return _wrapped(error)
 
 
 class _Relay:
