@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from penguiray.clock import SystemClock
+from penguiray.clock import Clock, SystemClock
 from penguiray.errors import FlowError, PenguirayError, ReplicaLost, StartError
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.feed import is_loop_running
@@ -34,19 +34,28 @@ _STOP_S = 5.0
 class LocalEngine:
     """Runs one replica of each stage on one event loop."""
 
-    def __init__(self, plan: Plan, *, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        seed: int | None = None,
+        clock: Clock | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         """Prepare; nothing runs before `open`.
 
         Args:
             plan: What to run.
             seed: Makes the shuffling repeatable. None: another order each time.
+            clock: Where time comes from. None: the machine's.
+            loop: A fresh loop whose time is that clock's; the engine closes it. None: an ordinary one.
         """
         self.plan = plan
         self.lock: AbstractContextManager[Any] = threading.RLock()
         epoch = time.time_ns()
         self._rng = random.Random(seed)  # noqa: S311 - an order, not a secret
-        self._clock = SystemClock()
-        self._loop = asyncio.new_event_loop()
+        self.clock: Clock = clock or SystemClock()
+        self._loop = loop or asyncio.new_event_loop()
         self._loop.set_exception_handler(self._on_loop_error)
         self._thread: threading.Thread | None = None
         self._home: int | None = None
@@ -59,7 +68,7 @@ class LocalEngine:
         self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._noted: set[LinkId] = set()
-        self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self._clock)
+        self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self.clock)
         self._replicas = {LinkId(stage.index, 0): self._replica(stage, epoch) for stage in plan.stages}
 
     def _replica(self, stage: Stage, epoch: int) -> Replica:
@@ -73,7 +82,7 @@ class LocalEngine:
             self.plan.options,
             _Wire(self, feed),
             epoch=epoch,
-            clock=self._clock,
+            clock=self.clock,
             rng=self._rng,
             on_news=lambda: self._note_news(link),
             inline=True,
@@ -293,16 +302,16 @@ class _LoopSignal(ThreadSignal):
 
     def wait(self, timeout_s: float | None) -> bool:
         """Work until there is news, or wait for the engine's thread."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        until = None if timeout_s is None else self._engine.clock.now() + timeout_s
         while not self._event.is_set() and self._engine.works_inline():
-            rest_s = None if until is None else max(0.0, until - time.monotonic())
+            rest_s = None if until is None else max(0.0, until - self._engine.clock.now())
             self._done.clear()
             self._engine.run_inline(self._done, rest_s)
-            if rest_s is not None and until is not None and time.monotonic() >= until:
+            if rest_s is not None and until is not None and self._engine.clock.now() >= until:
                 break
         if self._event.is_set() or self._engine.works_inline():
             return super().wait(0.0)
-        return super().wait(None if until is None else max(0.0, until - time.monotonic()))
+        return super().wait(None if until is None else max(0.0, until - self._engine.clock.now()))
 
     async def wait_async(self, timeout_s: float | None) -> bool:
         """Wait for the engine's thread."""

@@ -23,7 +23,7 @@ from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, totals
 from penguiray.actors.ship import pack_stages
-from penguiray.clock import SystemClock
+from penguiray.clock import Clock, SystemClock
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
 from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
@@ -60,7 +60,7 @@ class RayEngine:
         self._spec = spec
         self._address = address
         self._epoch = time.time_ns()
-        self._clock = SystemClock()
+        self.clock: Clock = SystemClock()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._state: EngineState = "starting"
         self._start_error: PenguirayError | None = None
@@ -77,12 +77,12 @@ class RayEngine:
         """Plan for what the cluster has; the first plan, for nothing, only serves who asks before Ray is reached."""
         self.plan = compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None)
         self._transport = CallTransport(
-            clock=self._clock,
+            clock=self.clock,
             inline_limit=self.plan.options.inline_limit_bytes,
             on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
             on_refused=self._refuse,
         )
-        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self._clock)
+        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock)
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         self.ingress.refuse_message(root, message_id, error)

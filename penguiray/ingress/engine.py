@@ -7,6 +7,7 @@ import threading
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
+from penguiray.clock import Clock
 from penguiray.ingress.ingress import Ingress
 from penguiray.plan.plan import Plan
 
@@ -35,6 +36,8 @@ class Engine(Protocol):
     """A plan on its way through starting, running and stopping."""
 
     plan: Plan
+    clock: Clock
+    """Where deadlines and windows take their time from."""
     ingress: Ingress
     """Guarded by `lock`."""
     lock: AbstractContextManager[Any]

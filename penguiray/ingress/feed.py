@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, Self, get_args
 
-from penguiray.clock import SystemClock
 from penguiray.errors import DeadlineExceeded, FlowError
 from penguiray.ingress.call import State, facts_for
 from penguiray.ingress.check import InputCheck
@@ -46,7 +45,7 @@ class Feed:
         self._inputs = iter(inputs)
         # What is in memory already is read in groups; an iterator that may wait must not hold back what it gave.
         self._at_once = _GROUP if isinstance(inputs, list | tuple | range) else 1
-        self._clock = SystemClock()
+        self._clock = engine.clock
         self._timeout_s = timeout_s
         now = self._clock.now()
         self._deadline = None if timeout_s is None else now + timeout_s
