@@ -120,6 +120,64 @@ class Run(Lifecycle, Generic[I, O]):
                 feed.check_woken(await feed.signal.wait_async(feed.remaining_s))
             return results
 
+    def stream(
+        self,
+        value: I,
+        *,
+        timeout_s: float | None = None,
+        trace_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Results[O]:
+        """Send one input and iterate over its results as they come: a generator's as it yields them.
+
+        The input is sent when the first result is asked for. Ending the loop early gives up what is under way.
+
+        Args:
+            value: See `ask`.
+            timeout_s: Longest time until the last result, in seconds. None: no limit.
+            trace_id: See `ask`.
+            headers: See `ask`.
+
+        Raises:
+            NodeError, DeadlineExceeded, pydantic.ValidationError, RunClosed: While it is iterated, as `ask` does;
+                results that came before are given first.
+        """
+        warn_in_loop("stream")
+        return Results(self._stream(value, timeout_s, trace_id, headers))
+
+    def _stream(
+        self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
+    ) -> Iterator[O]:
+        timeout_s = self._wait_ready(timeout_s)
+        with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+            while feed.fill():
+                for output in feed.outputs("raise"):
+                    yield output
+                if not feed.has_results:
+                    feed.check_woken(feed.signal.wait(feed.remaining_s))
+
+    def astream(
+        self,
+        value: I,
+        *,
+        timeout_s: float | None = None,
+        trace_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncResults[O]:
+        """Twin of `stream` for async code; leave an unfinished loop inside `async with`."""
+        return AsyncResults(self._astream(value, timeout_s, trace_id, headers))
+
+    async def _astream(
+        self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
+    ) -> AsyncIterator[O]:
+        timeout_s = await self._await_ready(timeout_s)
+        with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+            while feed.fill():
+                for output in feed.outputs("raise"):
+                    yield output
+                if not feed.has_results:
+                    feed.check_woken(await feed.signal.wait_async(feed.remaining_s))
+
     def _one_of(self, results: list[O]) -> O:
         if len(results) == 1:
             return results[0]
@@ -290,10 +348,6 @@ class Run(Lifecycle, Generic[I, O]):
             return list(self._engine.ingress.dead_letters.kept)
 
     # -- not yet
-
-    def stream(self, value: I) -> Iterator[O]:
-        """Not yet: results of one input as they come. `map([value])` gives them too."""
-        raise NotYetError(f"run.stream({value!r}) is not built yet; run.map([value]) gives results as they come")
 
     def send(self, value: I) -> str:
         """Not yet: send one input and come back for its results."""

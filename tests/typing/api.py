@@ -192,6 +192,8 @@ def sync_calls() -> None:
         assert_type(run, pr.Run[str, Vector])
         assert_type(run.ask("a", timeout_s=5), Vector)
         assert_type(run.ask_all("a"), list[Vector])
+        for streamed in run.stream("a", timeout_s=5):
+            assert_type(streamed, Vector)
         assert_type(run.collect(urls, ordered=True), list[Vector])
         assert_type(run.status(), pr.Status)
         assert_type(run.dead_letters(), list[pr.DeadLetter])
@@ -209,6 +211,8 @@ async def async_calls() -> None:
     async with flow.start(engine="local") as run:
         assert_type(await run.aask("a", headers={"suffix": "x"}), Vector)
         assert_type(await run.aask_all("a"), list[Vector])
+        async for streamed in run.astream("a"):
+            assert_type(streamed, Vector)
         async for vector in run.amap(urls, ordered=True, window=3):
             assert_type(vector, Vector)
         assert_type(await run.acollect(urls), list[Vector])

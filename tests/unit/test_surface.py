@@ -37,13 +37,14 @@ def test_importing_penguiray_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
 
 TWINS = {
     pr.Run: {
-        "ask": "aask", "ask_all": "aask_all", "map": "amap", "collect": "acollect", "drain": "adrain",
-        "stop": "astop", "wait_ready": "await_ready", "__enter__": "__aenter__", "__exit__": "__aexit__",
+        "ask": "aask", "ask_all": "aask_all", "stream": "astream", "map": "amap", "collect": "acollect",
+        "drain": "adrain", "stop": "astop", "wait_ready": "await_ready", "__enter__": "__aenter__",
+        "__exit__": "__aexit__",
     },
     pr.Flow: {"map": "amap", "collect": "acollect"},
 }  # fmt: skip
 ALONE = {  # those that do not wait, and those that are not built yet
-    pr.Run: {"name", "status", "dead_letters", "stream", "send", "results", "cancel", "explain"},
+    pr.Run: {"name", "status", "dead_letters", "send", "results", "cancel", "explain"},
     pr.Flow: {"name", "spec", "plan", "start", "explain"},
 }
 SYNC_ONLY = {"engine", "address", "progress", "wishes"}
