@@ -28,7 +28,7 @@ from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Retry
 from penguiray.graph.values import Many, Rows
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.observe.status import NodeStatus, Status
-from penguiray.patterns import fold, route
+from penguiray.patterns import fold, route, switch
 from penguiray.run import Run
 
 __version__ = "0.1.0"
@@ -69,4 +69,5 @@ __all__ = [
     "fold",
     "node",
     "route",
+    "switch",
 ]

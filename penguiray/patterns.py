@@ -1,10 +1,11 @@
-"""Ready nodes: choose a branch, and sum up the whole input."""
+"""Ready nodes: choose a branch by predicate or by type, and sum up the whole input."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, Union, get_origin, overload
 
 from penguiray.errors import FlowError
 from penguiray.graph.code import Code, describe
@@ -12,12 +13,18 @@ from penguiray.graph.node import Graph, Node
 from penguiray.graph.policies import NodeOptions
 from penguiray.graph.signature import Signature, read_signature
 from penguiray.graph.spec import NodeSpec, Shape
+from penguiray.graph.types import accepts, show, union_members
 
-__all__ = ["fold", "route"]
+__all__ = ["fold", "route", "switch"]
 
 I = TypeVar("I")  # noqa: E741 - the input of a graph, as everywhere in this package
 O = TypeVar("O")  # noqa: E741 - the output of a graph
 S = TypeVar("S")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+P = TypeVar("P")
+Q = TypeVar("Q")
 
 _ANY = inspect.Parameter.empty
 
@@ -49,16 +56,102 @@ def route(
     takes = read_signature(predicates[0], batched=False, owner=name).input_type
     signature = Signature(False, False, None, takes, takes, "list")
     spec = NodeSpec(name, "route", Code(predicates), signature, NodeOptions(name=name), describe(predicates[0]))
+    return _branched(spec, graphs)
+
+
+def _branched(spec: NodeSpec, graphs: Sequence[Graph[Any, Any]]) -> Graph[Any, Any]:
+    """The choosing node, joined to each graph by a branch of its number."""
     start = Shape((spec,), (), (spec,), (spec,))
     shape = start.before(graphs[0].shape, branch=0)
     for number, graph in enumerate(graphs[1:], start=1):
-        branch_shape = start.before(graph.shape, branch=number)
-        shape = shape.beside(branch_shape)
+        shape = shape.beside(start.before(graph.shape, branch=number))
     return Graph(shape)
 
 
 def _otherwise(_message: object) -> bool:
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _IsA:
+    """Whether a message is of one of these classes."""
+
+    classes: tuple[type, ...]
+
+    def __call__(self, message: object) -> bool:
+        return isinstance(message, self.classes)
+
+
+def _switch_test(annotation: Any, graph: Graph[Any, Any], before: Sequence[_IsA], name: str) -> _IsA:
+    classes = tuple(get_origin(member) or member for member in union_members(annotation))
+    for cls in classes:
+        if not isinstance(cls, type):
+            raise FlowError(f"pr.switch {name!r}: a branch is chosen by a class or a union of classes, not {cls!r}")
+    if all(any(issubclass(cls, test.classes) for test in before) for cls in classes):
+        raise FlowError(
+            f"pr.switch {name!r}: nothing can reach the branch for {show(annotation)}, since branches before it take "
+            f"that already; put the narrower type first"
+        )
+    for source in graph.shape.sources:
+        if not accepts(source.signature.input_type, annotation):
+            raise FlowError(
+                f"pr.switch {name!r}: the branch for {show(annotation)} leads to {source.name!r} ({source.where}), "
+                f"which takes {show(source.signature.input_type)}",
+                node=source.name,
+            )
+    return _IsA(classes)
+
+
+@overload
+def switch(
+    first: tuple[type[A], Graph[A, O]], second: tuple[type[B], Graph[B, P]], /, *, name: str = "switch"
+) -> Graph[A | B, O | P]: ...
+@overload
+def switch(
+    first: tuple[type[A], Graph[A, O]],
+    second: tuple[type[B], Graph[B, P]],
+    third: tuple[type[C], Graph[C, Q]],
+    /,
+    *,
+    name: str = "switch",
+) -> Graph[A | B | C, O | P | Q]: ...
+@overload
+def switch(
+    *branches: tuple[Any, Graph[Any, O]], default: Graph[Any, O] | None = None, name: str = "switch"
+) -> Graph[Any, O]: ...
+def switch(
+    *branches: tuple[Any, Graph[Any, Any]], default: Graph[Any, Any] | None = None, name: str = "switch"
+) -> Graph[Any, Any]:
+    """Send each message down the branch of its type: `pr.switch((Page, read), (Link, follow))`.
+
+    The branches must cover the annotated type of what comes in, or the flow is refused when it is built. They are
+    tried in order, by `isinstance`.
+
+    Args:
+        *branches: Pairs of a class, or a union of classes, and the graph that takes its messages.
+        default: Takes what no branch does. None: where annotations do not say what comes in, such a message is an
+            error of this node.
+        name: Name of the choosing node in the flow.
+
+    Raises:
+        FlowError: There is no branch, one is no such pair, its graph takes another type, or it can never be reached.
+    """
+    if not branches:
+        raise FlowError("pr.switch needs at least one pair (type, graph)")
+    tests: list[_IsA] = []
+    for branch in branches:
+        if not (isinstance(branch, tuple) and len(branch) == 2 and isinstance(branch[1], Graph)):
+            raise FlowError(f"pr.switch {name!r}: takes pairs (type, graph), not {branch!r}")
+        tests.append(_switch_test(branch[0], branch[1], tests, name))
+    predicates: tuple[Callable[[object], bool], ...] = tuple(tests)
+    graphs = [graph for _, graph in branches]
+    if default is not None:
+        predicates, graphs = (*predicates, _otherwise), [*graphs, default]
+    takes = _ANY if default is not None else Union[tuple(annotation for annotation, _ in branches)]  # noqa: UP007
+    signature = Signature(False, False, None, takes, _ANY, "list")
+    return _branched(
+        NodeSpec(name, "route", Code(predicates), signature, NodeOptions(name=name), describe(branches[0][0])), graphs
+    )
 
 
 @overload

@@ -7,7 +7,7 @@ import inspect
 from penguiray.errors import FlowError
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import Edge, FlowSpec, NodeSpec, Shape
-from penguiray.graph.types import accepts, show
+from penguiray.graph.types import accepts, show, union_members
 
 __all__ = ["check_flow", "order"]
 
@@ -50,12 +50,15 @@ def _check_edge(edge: Edge, flow: str) -> None:
     if not accepts(wanted, given):
         raise FlowError(
             f"flow {flow!r}: {edge.source.name!r} ({edge.source.where}) gives {show(given)}, "
-            f"but {edge.target.name!r} ({edge.target.where}) takes {show(wanted)}{_hint(wanted, given)}",
+            f"but {edge.target.name!r} ({edge.target.where}) takes {show(wanted)}{_hint(edge, wanted, given)}",
             node=edge.target.name,
         )
 
 
-def _hint(wanted: object, given: object) -> str:
+def _hint(edge: Edge, wanted: object, given: object) -> str:
+    if edge.target.kind == "route":
+        left = ", ".join(show(member) for member in union_members(given) if not accepts(wanted, member))
+        return f"; no branch takes {left}: add one, or a default="
     if (inspect.isclass(given) and getattr(wanted, "__origin__", None) in {list, tuple}) or wanted is list:
         return "; a node that takes a list of messages needs batch=pr.Batch(...)"
     return ""

@@ -137,7 +137,7 @@ def _chooser(predicates: tuple[Any, ...]) -> Any:
         for branch, predicate in enumerate(predicates):
             if predicate(value):
                 return Routed(branch, value)
-        raise ValueError("no branch accepts the message; give pr.route a default=, or widen a predicate")
+        raise ValueError(f"no branch takes this message, a {type(value).__name__}; add one, or a default=")
 
     return choose
 

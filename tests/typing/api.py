@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 import numpy.typing as npt
@@ -168,6 +168,11 @@ def biggest(total: list[Chunk]) -> Iterator[Chunk]:
 
 routed = fetch >> pr.route((is_long, split), default=crawl)
 assert_type(routed, pr.Graph[str, Chunk])
+
+switched = pr.switch((str, fetch), (Page, split))
+assert_type(switched, pr.Graph[str | Page, Page | Chunk])
+whole = pr.switch((str, fetch), default=fetch)
+assert_type(whole >> split, pr.Graph[Any, Chunk])
 assert_type(pr.fold(none, add), pr.Node[Chunk, list[Chunk]])
 assert_type(pr.fold(none, add, biggest), pr.Node[Chunk, Chunk])
 assert_type(pr.fold(none, add, len), pr.Node[Chunk, int])
