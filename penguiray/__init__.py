@@ -4,6 +4,7 @@ Plain typed functions become nodes, `>>` joins them to a flow, and the flow runs
 Importing this package loads neither ray nor numpy nor pyarrow.
 """
 
+from penguiray.bounded import bounded_map
 from penguiray.errors import (
     DeadlineExceeded,
     FlowError,
@@ -65,6 +66,7 @@ __all__ = [
     "Status",
     "actor",
     "attach",
+    "bounded_map",
     "fan",
     "fold",
     "node",

@@ -216,6 +216,7 @@ async def async_calls() -> None:
     async with flow.start(engine="local") as run:
         assert_type(await run.aask("a", headers={"suffix": "x"}), Vector)
         assert_type(await run.aask_all("a"), list[Vector])
+        assert_type(await pr.bounded_map(run.aask, urls, limit=3), list[Vector])
         async for streamed in run.astream("a"):
             assert_type(streamed, Vector)
         async for vector in run.amap(urls, ordered=True, window=3):

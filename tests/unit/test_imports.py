@@ -14,7 +14,7 @@ ROOT = Path(penguiray.__file__).parent
 LAYERS = (
     {"errors", "events", "clock"},
     {"graph"},
-    {"patterns", "plan", "link"},
+    {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
     {"local", "actors"},
     {"flow", "run", "lifecycle", "results", "config"},
