@@ -6,6 +6,7 @@ Importing this package loads neither ray nor numpy nor pyarrow.
 
 from penguiray.bounded import bounded_map
 from penguiray.errors import (
+    BudgetExceeded,
     DeadlineExceeded,
     FlowError,
     LinkClosed,
@@ -21,7 +22,8 @@ from penguiray.errors import (
     RunClosed,
     StartError,
 )
-from penguiray.flow import Back, Flow, attach
+from penguiray.flow import Flow, attach
+from penguiray.graph.back import Back
 from penguiray.graph.context import Context
 from penguiray.graph.declare import actor, node
 from penguiray.graph.node import Graph, Node, fan
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Back",
     "Batch",
+    "BudgetExceeded",
     "Context",
     "DeadLetter",
     "DeadlineExceeded",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "BudgetExceeded",
     "DeadlineExceeded",
     "FlowError",
     "LinkClosed",
@@ -83,6 +84,16 @@ class DeadlineExceeded(PenguirayError, TimeoutError):
     """The node that had the message when its time ran out; empty if the caller stopped waiting first."""
     timeout_s: float | None = None
     """The limit that was overrun, in seconds."""
+
+
+class BudgetExceeded(PenguirayError):
+    """One input went round a loop too often, or turned into too many messages: the cause of a `NodeError`.
+
+    Let the loop end or give less, or raise `max_hops` or `max_live_messages`.
+    """
+
+    node: str = ""
+    """The node whose output was too much."""
 
 
 class NodeError(PenguirayError):

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
 from penguiray.errors import NotYetError
+from penguiray.graph.back import Back
 from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
 from penguiray.graph.policies import FlowOptions
@@ -17,7 +18,7 @@ from penguiray.plan.plan import Plan
 from penguiray.results import AsyncResults, Results
 from penguiray.run import Run
 
-__all__ = ["Back", "Flow", "attach"]
+__all__ = ["Flow", "attach"]
 
 I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this package
 O = TypeVar("O")  # noqa: E741 - the output of a flow
@@ -26,7 +27,8 @@ O = TypeVar("O")  # noqa: E741 - the output of a flow
 class Flow(Generic[I, O]):
     """A checked graph of nodes: messages of type I enter at its sources, results of type O leave at its ends.
 
-    Building a flow checks it: unique names, types that fit along every edge, no cycle, options in range.
+    Building a flow checks it: unique names, types that fit along every edge, no cycle but by a
+    declared way back, options in range.
     """
 
     def __init__(
@@ -42,15 +44,13 @@ class Flow(Generic[I, O]):
         Args:
             graph: Nodes joined by `>>`; a single node is a graph too.
             name: Names the run, its actors and everything that is reported.
-            back: Not yet: declared back edges.
+            back: Ways back, each a `pr.Back(from_node, to_node)`; they are no edges of the graph.
             options: Limits of the flow.
 
         Raises:
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
-        if tuple(back):
-            raise NotYetError("back edges are not built yet; leave `back` out")
-        self._spec = check_flow(graph.shape, name, options or FlowOptions())
+        self._spec = check_flow(graph.shape, name, options or FlowOptions(), tuple(back))
 
     @property
     def name(self) -> str:
@@ -236,13 +236,6 @@ class Flow(Generic[I, O]):
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
-
-
-class Back:
-    """Not yet: a declared back edge, `pr.Back(review, draft, max_hops=8)`."""
-
-    def __init__(self, source: Graph[Any, Any], target: Graph[Any, Any], *, max_hops: int = 32) -> None:
-        raise NotYetError(f"back edges are not built yet (from {source!r} to {target!r}, {max_hops} hops)")
 
 
 def attach(name: str) -> Run[Any, Any]:

@@ -9,6 +9,7 @@ fails here first.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 import threading
 import time
@@ -21,8 +22,7 @@ from penguiray.errors import FlowError, PenguirayError, ReplicaLost, StartError
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
-from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.message import Messages
+from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.replica import Replica
 
@@ -88,7 +88,7 @@ class LocalEngine:
             inline=True,
         )
         for edge in stage.edges:
-            replica.sender.connect(edge.target, 1)
+            replica.connect(edge.target, 1)
         return replica
 
     @property
@@ -245,7 +245,7 @@ class LocalEngine:
 
     def deliver(self, frame: Frame, reply: Callable[[LinkId, Feedback], None]) -> None:
         """Hand a frame to its replica, its messages shuffled."""
-        if frame.kind is Kind.DATA and len(frame.messages) > 1:
+        if frame.kind.is_data and len(frame.messages) > 1:
             frame = _shuffled(frame, self._rng)
         replica = self._replicas[frame.link]
 
@@ -329,13 +329,6 @@ async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
 
 
 def _shuffled(frame: Frame, rng: random.Random) -> Frame:
-    messages = frame.messages
-    order = list(range(len(messages)))
+    order = list(range(len(frame.messages)))
     rng.shuffle(order)
-    shuffled = Messages(
-        [messages.roots[index] for index in order],
-        [messages.ids[index] for index in order],
-        [messages.values[index] for index in order],
-        messages.facts,
-    )
-    return Frame(frame.link, frame.epoch, frame.sequence, frame.kind, shuffled, frame.call)
+    return dataclasses.replace(frame, messages=frame.messages.pick(order))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -10,8 +11,7 @@ import numpy as np
 
 from penguiray.clock import Clock
 from penguiray.link.failure import CarriedError
-from penguiray.link.frame import Feedback, Frame, LinkId
-from penguiray.link.message import Messages
+from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.wire import pack_frame, why_not
 
 __all__ = ["CallTransport", "feedback_of"]
@@ -60,7 +60,9 @@ class CallTransport:
             header, data, buffers = self._pack(frame)
         link = frame.link
         attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
-        ref = self._actors[link].receive.remote(header, data, *attachments)
+        actor = self._actors[link]
+        receive = actor.receive_back if frame.kind is Kind.BACK else actor.receive
+        ref = receive.remote(header, data, *attachments)
         answer: Future[Any] = ref.future()
         answer.add_done_callback(lambda done: self._on_answer(link, done))
         return len(header) + len(data) + sum(buffer.nbytes for buffer in buffers)
@@ -76,13 +78,7 @@ class CallTransport:
                 kept.append(index)
             else:
                 self._on_refused(messages.roots[index], messages.ids[index], error)
-        rest = Messages(
-            [messages.roots[index] for index in kept],
-            [messages.ids[index] for index in kept],
-            [messages.values[index] for index in kept],
-            messages.facts,
-        )
-        return Frame(frame.link, frame.epoch, frame.sequence, frame.kind, rest, frame.call)
+        return dataclasses.replace(frame, messages=messages.pick(kept))
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:

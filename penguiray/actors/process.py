@@ -75,7 +75,7 @@ class ReplicaProcess:
         """Connect to the next stages, build the nodes' objects, and begin to work."""
         self._transport.connect(actors)
         for stage, replicas in actors.items():
-            self._replica.sender.connect(stage, len(replicas))
+            self._replica.connect(stage, len(replicas))
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
         gc.collect()
         gc.freeze()

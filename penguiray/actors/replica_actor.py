@@ -17,8 +17,9 @@ from penguiray.graph.policies import FlowOptions
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
-CONCURRENCY_GROUPS = {"data": 1, "collect": 1, "control": 2}
-"""`data` keeps the order of frames with its one thread; a running node never holds up the others."""
+CONCURRENCY_GROUPS = {"data": 1, "back": 1, "collect": 1, "control": 2}
+"""`data` keeps the order of frames with its one thread, and a frame stays there until it is worked on; `back` lets
+messages on a way back pass those. A running node never holds up the others."""
 
 
 class ReplicaActor:
@@ -40,6 +41,11 @@ class ReplicaActor:
     @ray.method(concurrency_group="data")
     def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
         """See `ReplicaProcess.receive`."""
+        return self._process.receive(header, data, attachments)
+
+    @ray.method(concurrency_group="back")
+    def receive_back(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
+        """Like `receive`, for messages on a way back."""
         return self._process.receive(header, data, attachments)
 
     @ray.method(concurrency_group="collect")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 from penguiray.errors import FlowError
+from penguiray.graph.back import Back, given_along, with_back_edges
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import Edge, FlowSpec, NodeSpec, Shape
 from penguiray.graph.types import accepts, show, union_members
@@ -12,18 +14,20 @@ from penguiray.graph.types import accepts, show, union_members
 __all__ = ["check_flow", "order"]
 
 
-def check_flow(shape: Shape, name: str, options: FlowOptions) -> FlowSpec:
+def check_flow(shape: Shape, name: str, options: FlowOptions, back: Sequence[Back] = ()) -> FlowSpec:
     """Check a graph and name it.
 
     Raises:
-        FlowError: Two nodes of one name, an edge between types that cannot fit, a cycle, or an unusable name.
+        FlowError: Two nodes of one name, an edge between types that cannot fit, a cycle that is not declared or whose
+            messages have no choice, or an unusable name.
     """
     if not name or "/" in name:
         raise FlowError(f"flow name {name!r}: give a text that is not empty and has no '/'")
     _check_names(shape, name)
-    for edge in shape.edges:
-        _check_edge(edge, name)
     order(shape, name)
+    shape = with_back_edges(shape, back, options.max_hops, name)
+    for edge in shape.edges:
+        _check_edge(edge, shape, name)
     return FlowSpec(name, shape, options)
 
 
@@ -39,8 +43,8 @@ def _check_names(shape: Shape, flow: str) -> None:
             )
 
 
-def _check_edge(edge: Edge, flow: str) -> None:
-    given, wanted = edge.source.signature.output_type, edge.target.signature.input_type
+def _check_edge(edge: Edge, shape: Shape, flow: str) -> None:
+    given, wanted = given_along(edge, shape), edge.target.signature.input_type
     if given is type(None):
         raise FlowError(
             f"flow {flow!r}: node {edge.source.name!r} ({edge.source.where}) returns None, so nothing would ever reach "
@@ -65,25 +69,29 @@ def _hint(edge: Edge, wanted: object, given: object) -> str:
 
 
 def order(shape: Shape, flow: str) -> tuple[NodeSpec, ...]:
-    """The nodes in an order in which every edge points forward.
+    """The nodes in an order in which every edge but the back edges points forward.
 
     Source: A. B. Kahn, "Topological sorting of large networks", Communications of the ACM 5(11), 1962.
 
     Raises:
         FlowError: The graph has a cycle.
     """
-    waiting = {node: sum(edge.target is node for edge in shape.edges) for node in shape.nodes}
+    edges = [edge for edge in shape.edges if edge.back is None]
+    waiting = {node: sum(edge.target is node for edge in edges) for node in shape.nodes}
     ready = [node for node, entering in waiting.items() if entering == 0]
     done: list[NodeSpec] = []
     while ready:
         node = ready.pop(0)
         done.append(node)
-        for edge in shape.edges:
+        for edge in edges:
             if edge.source is node:
                 waiting[edge.target] -= 1
                 if waiting[edge.target] == 0:
                     ready.append(edge.target)
     if len(done) < len(shape.nodes):
-        names = " >> ".join(node.name for node in shape.nodes if node not in done)
-        raise FlowError(f"flow {flow!r}: the nodes {names} form a cycle; declare the way back with back=[pr.Back(...)]")
+        left = [f"{node.name} ({node.where})" for node in shape.nodes if node not in done]
+        raise FlowError(
+            f"flow {flow!r}: the nodes {' >> '.join(left)} form a cycle; leave one edge out of the graph and "
+            f"declare it with back=[pr.Back(from_node, to_node)]"
+        )
     return tuple(done)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from penguiray.errors import NodeError, NotYetError
+from penguiray.graph.values import Routed
 
 __all__ = ["EMIT_LIMIT", "Context", "MessageFacts"]
 
@@ -21,6 +22,10 @@ class MessageFacts(Protocol):
 
     def remaining_s(self) -> float | None:
         """Seconds until the message's deadline, or None without one."""
+        ...
+
+    def destination(self, node: str) -> int:
+        """How the way to a node is named, which must be the next node or at the end of a way back."""
         ...
 
 
@@ -62,17 +67,26 @@ class Context:
     def emit(self, value: Any, *, to: Any = None, key: Any = None) -> None:
         """Give one more output message, before what the function returns; never waits.
 
+        Args:
+            value: The message.
+            to: The one node that gets it: a node that this one leads to, by an edge or a way back, or its name. None:
+                all that this one's messages go to, ways back left out unless its type takes one.
+            key: Not yet.
+
         Raises:
             NodeError: The call has emitted 1,000 messages; make the node a generator instead.
-            NotYetError: `to` or `key` was given.
+            FlowError: `to` is no such node.
+            NotYetError: `key` was given.
         """
-        if to is not None or key is not None:
-            raise NotYetError("ctx.emit(to=, key=) is not built yet; use pr.route to choose a branch")
+        if key is not None:
+            raise NotYetError("ctx.emit(key=) is not built yet; pr.join(key=...) takes a function of the message")
         if len(self._emitted) >= EMIT_LIMIT:
             raise NodeError(
                 f"node {self.node!r}: emitted more than {EMIT_LIMIT} messages in one call; make it a generator, "
                 f"whose messages leave as they are yielded"
             )
+        if to is not None:
+            value = Routed(self._facts.destination(to if isinstance(to, str) else to.name), value)
         self._emitted.append(value)
 
     def emitted(self) -> list[Any]:

@@ -151,7 +151,13 @@ class FunctionNode(Node[I_contra, O_co], Generic[P, R_co, I_contra, O_co]):
         return self.__wrapped__(*args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return by_name(self) or (FunctionNode, (self._spec,))
+        # By state and not by arguments: the function may name its own node, and pickle must have that one before.
+        return by_name(self) or (FunctionNode.__new__, (FunctionNode,), (self._spec, self.__dict__))
+
+    def __setstate__(self, state: tuple[NodeSpec, dict[str, Any]]) -> None:
+        self._spec, attributes = state
+        self._shape = Shape((self._spec,), (), (self._spec,), (self._spec,))
+        self.__dict__.update(attributes)
 
 
 class ActorNode(Generic[P, I_contra, O_co]):
@@ -182,7 +188,7 @@ class ActorNode(Generic[P, I_contra, O_co]):
         return type(self)(self._blank.with_options(self._blank.options.updated(**changes)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return by_name(self) or (ActorNode, (self._blank,))
+        return by_name(self) or (ActorNode.__new__, (ActorNode,), self.__dict__)
 
     def __repr__(self) -> str:
         return f"<ActorNode {self.name} from {self._blank.where}>"

@@ -206,9 +206,9 @@ class FlowOptions:
     frame_messages: int = 1_000
     """Most messages in one frame."""
     max_hops: int = field(default=32)
-    """Most back edges that descendants of one input may take. Kept by type only until cycles exist."""
+    """How often a way back without `max_hops` of its own may be taken along one line of descent."""
     max_live_messages: int = field(default=100_000)
-    """Most unfinished messages that one input may have. Kept by type only until budgets are enforced."""
+    """Most messages that one input may turn into, finished ones counted until it is done. Bounds memory."""
 
     def __post_init__(self) -> None:
         for option in fields(self):

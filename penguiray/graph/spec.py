@@ -10,7 +10,7 @@ from penguiray.graph.code import Code
 from penguiray.graph.policies import FlowOptions, NodeOptions
 from penguiray.graph.signature import Signature
 
-__all__ = ["Edge", "FlowSpec", "NodeKind", "NodeSpec", "Shape"]
+__all__ = ["Edge", "FlowSpec", "Loop", "NodeKind", "NodeSpec", "Shape"]
 
 NodeKind = Literal["function", "class", "route", "fold"]
 """A function; a class, built once in each replica; a choice of branches; a sum over the whole input."""
@@ -55,6 +55,18 @@ def _check_fold(name: str, options: NodeOptions) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """What makes an edge a way back."""
+
+    number: int
+    """Number among the back edges of the flow; hops are counted by it."""
+    max_hops: int
+    """How often it may be taken along one line of descent."""
+    takes: tuple[type, ...]
+    """Classes of the outputs that go this way by themselves; empty: only what is sent with `ctx.emit(to=)`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """Messages of one node go to another."""
 
@@ -63,7 +75,10 @@ class Edge:
     target: NodeSpec
     """Where they go."""
     branch: int | None = None
-    """Number of the route's branch that this edge belongs to; None: every message takes it."""
+    """Number of the branch that this edge belongs to, of a route or of a node with back edges; None: every message
+    takes it that was sent nowhere else."""
+    back: Loop | None = None
+    """Set where the edge is a way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +114,7 @@ def _union(mine: tuple[Any, ...], theirs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FlowSpec:
-    """A checked flow: names unique, edges typed, no cycle."""
+    """A checked flow: names unique, edges typed, no cycle but by declared back edges."""
 
     name: str
     shape: Shape

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Many", "Rows"]
+__all__ = ["Many", "Routed", "Rows"]
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An output that does not go the way of all: a route chose a branch for it, or it was emitted to one node."""
+
+    destination: int
+    """See `plan.plan.goes_along`."""
+    value: Any
 
 
 class Many(Generic[T_co]):

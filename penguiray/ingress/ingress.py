@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penguiray.clock import Clock
-from penguiray.errors import FlowError, RunClosed
+from penguiray.errors import BudgetExceeded, FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.roots import News, roots_for
@@ -15,7 +15,7 @@ from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
 from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, trace_id_of
 from penguiray.link.message import NO_FACTS, Facts, Messages
-from penguiray.link.report import NodeCount, Report
+from penguiray.link.report import Chosen, NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.link.wire import LostValue
@@ -163,13 +163,13 @@ class Ingress:
             self._deliver(root, [value])
         self._take_finished(stage, report)
         for failure in report.failures:
-            self._take_failure(stage, failure)
+            self._take_failure(stage, failure, report.destinations.get(failure.message_id))
         self._sender.flush()
 
     def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
         """An input could not be sent: it ends here."""
         stage = self._plan.stages[self._plan.sources[0]]
-        self._take_failure(stage, Failure(root, message_id, stage.first.name, 1, error))
+        self._take_failure(stage, Failure(root, message_id, stage.first.name, 1, error), None)
 
     def counts(self) -> dict[str, NodeCount]:
         """What each node did so far, over all its replicas."""
@@ -183,21 +183,38 @@ class Ingress:
         gives_now = stage.is_end and not stage.last.signature.is_stream
         finish, results, first = self._roots.finish, report.results, 0
         for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
-            values = results[first : first + count] if gives_now else []
-            first += count
-            news = finish(stage, root, message_id, count, report.branches.get(message_id))
+            chosen = report.destinations.get(message_id)
+            given = count - _sent_elsewhere(chosen) if gives_now else 0
+            values = results[first : first + given]
+            first += given
+            news = finish(stage, root, message_id, count, chosen)
             if news is News.DONE:
                 self._done(root, values)
+            elif news is News.OVER:
+                self._end_over_budget(stage, root, message_id)
             elif values and news is News.OPEN:
                 self._deliver(root, values)
 
-    def _take_failure(self, stage: Stage, failure: Failure) -> None:
-        news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, None)
+    def _take_failure(self, stage: Stage, failure: Failure, chosen: Chosen | None) -> None:
+        news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, chosen)
         if news is News.KNOWN:
             return
         self._note_error(failure)
         if news is News.DONE:
             self._done(failure.root, [])
+        elif news is News.OVER:
+            self._end_over_budget(stage, failure.root, failure.message_id)
+
+    def _end_over_budget(self, stage: Stage, root: int, message_id: int) -> None:
+        """An input has turned into too many messages: it fails, and what is under way of it is dropped."""
+        name, limit = stage.last.name, self._plan.options.max_live_messages
+        error = BudgetExceeded(
+            f"input {position_of(root)} of its call has turned into more than {limit:,} messages, at last in "
+            f"{name!r}; let the node give less for one input, or raise max_live_messages of the flow's options",
+            node=name,
+        )
+        self._note_error(Failure(root, message_id, name, 1, CarriedError.of(error)))
+        self._done(root, [])
 
     def _note_error(self, failure: Failure) -> None:
         """Keep a failure as a dead letter, and as the error of its input if that has none yet."""
@@ -254,6 +271,11 @@ class Ingress:
         call.close()
         if not self._open:
             self.on_idle()
+
+
+def _sent_elsewhere(chosen: Chosen | None) -> int:
+    """How many outputs of a message went a way of their own, and not to the caller."""
+    return len(chosen) if isinstance(chosen, dict) else int(chosen is not None)
 
 
 def _nothing() -> None:

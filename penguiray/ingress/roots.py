@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from penguiray.link.ids import call_of, child_id
 from penguiray.link.ledger import Ledger
-from penguiray.plan.plan import Plan, Stage
+from penguiray.link.report import Chosen
+from penguiray.plan.plan import Plan, Stage, goes_along
 
 __all__ = ["GeneralRoots", "News", "Roots", "StraightRoots", "roots_for"]
 
@@ -24,6 +26,7 @@ class News(enum.Enum):
     KNOWN = "nothing new: the message was finished before, or its root is not followed"
     OPEN = "the message is finished, others of its root are not"
     DONE = "the root is done"
+    OVER = "the root has more messages than it may have, and is not followed any further"
 
 
 class Roots(Protocol):
@@ -37,8 +40,8 @@ class Roots(Protocol):
         """Follow roots from their first messages on: for each source a column of their ids."""
         ...
 
-    def finish(self, stage: Stage, root: int, message_id: int, count: int, branch: int | None) -> News:
-        """A stage has finished a message, which had so many outputs on that branch."""
+    def finish(self, stage: Stage, root: int, message_id: int, count: int, chosen: Chosen | None = None) -> News:
+        """A stage has finished a message, which had so many outputs; `chosen` says where they went, if not all ways."""
         ...
 
     def forget(self, call: int) -> None:
@@ -52,7 +55,7 @@ class Roots(Protocol):
 
 def roots_for(plan: Plan) -> Roots:
     """The way to follow roots that the plan needs."""
-    return StraightRoots(plan) if _is_straight(plan) else GeneralRoots()
+    return StraightRoots(plan) if _is_straight(plan) else GeneralRoots(plan.options.max_live_messages)
 
 
 def _is_straight(plan: Plan) -> bool:
@@ -82,7 +85,14 @@ class StraightRoots:
         """See `Roots`; ids are not needed, since a stage has one message of a root."""
         self._reported.update(dict.fromkeys(roots, 0))
 
-    def finish(self, stage: Stage, root: int, message_id: int, count: int, branch: int | None) -> News:  # noqa: ARG002
+    def finish(
+        self,
+        stage: Stage,
+        root: int,
+        message_id: int,  # noqa: ARG002 - see above
+        count: int,
+        chosen: Chosen | None = None,  # noqa: ARG002
+    ) -> News:
         """See `Roots`; a message without outputs ends its root, so no later stage will report."""
         before = self._reported.get(root)
         if before is None:
@@ -108,11 +118,12 @@ class StraightRoots:
 
 
 class GeneralRoots:
-    """For any flow: a ledger for each root."""
+    """For any flow: a ledger for each root, which may remember so many messages."""
 
-    __slots__ = ("_ledgers",)
+    __slots__ = ("_ledgers", "_limit")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._ledgers: dict[int, Ledger] = {}
 
     def __len__(self) -> int:
@@ -126,16 +137,21 @@ class GeneralRoots:
         for root, message_ids in zip(roots, zip(*columns, strict=True), strict=True):
             self._ledgers[root] = Ledger(message_ids)
 
-    def finish(self, stage: Stage, root: int, message_id: int, count: int, branch: int | None) -> News:
+    def finish(self, stage: Stage, root: int, message_id: int, count: int, chosen: Chosen | None = None) -> News:
         """See `Roots`."""
         ledger = self._ledgers.get(root)
-        outputs = _output_ids(stage, message_id, count, branch) if count and stage.edges else ()
-        if ledger is None or not ledger.finish(message_id, outputs):
+        if ledger is None:
             return News.KNOWN
-        if not ledger.is_done:
-            return News.OPEN
-        del self._ledgers[root]
-        return News.DONE
+        outputs = islice(_output_ids(stage, message_id, count, chosen), self._limit) if count and stage.edges else ()
+        if not ledger.finish(message_id, outputs):
+            return News.KNOWN
+        if ledger.is_done:
+            del self._ledgers[root]
+            return News.DONE
+        if len(ledger) > self._limit:
+            del self._ledgers[root]
+            return News.OVER
+        return News.OPEN
 
     def forget(self, call: int) -> None:
         """See `Roots`."""
@@ -147,9 +163,15 @@ class GeneralRoots:
         self._ledgers.clear()
 
 
-def _output_ids(stage: Stage, message_id: int, count: int, branch: int | None) -> Iterator[int]:
+def _output_ids(stage: Stage, message_id: int, count: int, chosen: Chosen | None) -> Iterator[int]:
     """Ids of the messages that the outputs of a finished message became."""
+    if isinstance(chosen, dict):
+        for index in range(count):
+            for edge in stage.edges:
+                if goes_along(edge, chosen.get(index)):
+                    yield child_id(message_id, edge.target, index)
+        return
     for edge in stage.edges:
-        if edge.branch is None or edge.branch == branch:
+        if goes_along(edge, chosen):
             for index in range(count):
                 yield child_id(message_id, edge.target, index)

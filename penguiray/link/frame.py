@@ -32,6 +32,13 @@ class Kind(enum.IntEnum):
     """Reserved: the receiver takes nothing more of an old epoch."""
     BARRIER = 4
     """Reserved: a checkpoint passes here."""
+    BACK = 5
+    """Messages on a way back: served before data, so that loops end before new work begins."""
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it carries messages, and is no control word."""
+        return self in {Kind.DATA, Kind.BACK}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ class Ledger:
                 self.open.add(output)
         return True
 
+    def __len__(self) -> int:
+        """Messages that are remembered."""
+        return len(self.open) + len(self.finished)
+
     @property
     def is_done(self) -> bool:
         """Whether every announced message is finished."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["NO_FACTS", "Facts", "Messages"]
+__all__ = ["NO_FACTS", "NO_HOPS", "Facts", "Hops", "MessageQueue", "Messages"]
+
+Hops = tuple[int, ...]
+"""How often the ancestors of a message took each back edge of the flow, by the edge's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Facts:
 
 
 NO_FACTS: Mapping[int, Facts] = {}
+NO_HOPS: Mapping[int, Hops] = {}
 
 
 @dataclass(slots=True)
@@ -40,10 +44,89 @@ class Messages:
     """The user's values."""
     facts: Mapping[int, Facts] = field(default_factory=lambda: NO_FACTS)
     """Facts by root, for those roots that have any."""
+    hops: Mapping[int, Hops] = field(default_factory=lambda: NO_HOPS)
+    """Back edges taken, by message id, for those messages whose ancestors took any."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def cut(self, start: int, stop: int) -> Messages:
-        """Messages start..stop-1; the facts are shared."""
-        return Messages(self.roots[start:stop], self.ids[start:stop], self.values[start:stop], self.facts)
+        """Messages start..stop-1; facts and hops are shared."""
+        cut = slice(start, stop)
+        return Messages(self.roots[cut], self.ids[cut], self.values[cut], self.facts, self.hops)
+
+    def pick(self, indices: Sequence[int]) -> Messages:
+        """The messages at these places, in this order; facts and hops are shared."""
+        roots, ids, values = self.roots, self.ids, self.values
+        return Messages(
+            [roots[index] for index in indices],
+            [ids[index] for index in indices],
+            [values[index] for index in indices],
+            self.facts,
+            self.hops,
+        )
+
+    def without(self, roots: Collection[int]) -> Messages:
+        """The messages of other roots than these; itself if that is all."""
+        kept = [index for index, root in enumerate(self.roots) if root not in roots]
+        return self if len(kept) == len(self) else self.pick(kept)
+
+
+class MessageQueue:
+    """Messages that wait, oldest first: columns that grow at one end and are cut at the other."""
+
+    __slots__ = ("_facts", "_hops", "ids", "roots", "values")
+
+    def __init__(self) -> None:
+        self.roots: list[int] = []
+        """Root of each message."""
+        self.ids: list[int] = []
+        """Id of each message."""
+        self.values: list[Any] = []
+        """The user's values."""
+        self._facts: dict[int, Facts] = {}
+        self._hops: dict[int, Hops] = {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, root: int, message_id: int, value: Any, facts: Facts | None, hops: Hops | None) -> None:
+        """Put one message at the end."""
+        self.roots.append(root)
+        self.ids.append(message_id)
+        self.values.append(value)
+        if facts is not None:
+            self._facts[root] = facts
+        if hops is not None:
+            self._hops[message_id] = hops
+
+    def extend(self, messages: Messages) -> None:
+        """Put messages at the end."""
+        self.roots += messages.roots
+        self.ids += messages.ids
+        self.values += messages.values
+        if messages.facts:
+            self._facts.update({root: messages.facts[root] for root in messages.roots if root in messages.facts})
+        if messages.hops:
+            self._hops.update({number: messages.hops[number] for number in messages.ids if number in messages.hops})
+
+    def take(self, count: int) -> Messages:
+        """Cut off the oldest messages, with the facts and hops that belong to them."""
+        taken = Messages(self.roots[:count], self.ids[:count], self.values[:count])
+        del self.roots[:count], self.ids[:count], self.values[:count]
+        if self._facts:
+            taken.facts = {root: self._facts[root] for root in taken.roots if root in self._facts}
+            waiting = set(self.roots)
+            self._facts = {root: facts for root, facts in self._facts.items() if root in waiting}
+        if self._hops:
+            taken.hops = {number: self._hops.pop(number) for number in taken.ids if number in self._hops}
+        return taken
+
+    def drop(self, roots: Collection[int]) -> int:
+        """Take out the messages of these roots; gives how many there were."""
+        kept = [index for index, root in enumerate(self.roots) if root not in roots]
+        dropped = len(self) - len(kept)
+        if dropped:
+            left = self.take(len(self)).pick(kept)
+            self.extend(left)
+        return dropped

@@ -7,7 +7,10 @@ from typing import Any
 
 from penguiray.link.failure import Failure
 
-__all__ = ["NodeCount", "Report"]
+__all__ = ["Chosen", "NodeCount", "Report"]
+
+Chosen = int | dict[int, int]
+"""Destination of a message's only output, or of each output by its index; see `plan.plan.goes_along`."""
 
 
 @dataclass(slots=True)
@@ -51,8 +54,8 @@ class Report:
     """Ids of the finished messages."""
     counts: list[int] = field(default_factory=list)
     """How many outputs each of them had."""
-    branches: dict[int, int] = field(default_factory=dict)
-    """Branch taken, by id, for messages of a route."""
+    destinations: dict[int, Chosen] = field(default_factory=dict)
+    """Where outputs went that were sent somewhere in particular, by id of the finished message."""
     results: list[Any] = field(default_factory=list)
     """Values for the caller: the outputs of the finished messages above, in their order, if the stage is an end that
     gives its outputs when a message is finished; else the streamed ones below."""

@@ -9,12 +9,13 @@ does not sit on messages that its neighbour could do.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.credit import Credit
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.message import Facts, Messages
+from penguiray.link.message import Facts, Hops, MessageQueue, Messages
 from penguiray.link.transport import Transport
 
 __all__ = ["Sender"]
@@ -42,26 +43,15 @@ class _Link:
 class _Queue:
     """Messages that wait for a replica of one stage, and the links to those replicas."""
 
-    __slots__ = ("bytes_each", "facts", "idle", "ids", "links", "roots", "service_s", "values")
+    __slots__ = ("bytes_each", "idle", "kind", "links", "service_s", "waiting")
 
-    def __init__(self, links: list[_Link]) -> None:
+    def __init__(self, links: list[_Link], kind: Kind) -> None:
         self.links = links
+        self.kind = kind
         self.idle = len(links)
-        self.roots: list[int] = []
-        self.ids: list[int] = []
-        self.values: list[Any] = []
-        self.facts: dict[int, Facts] = {}
+        self.waiting = MessageQueue()
         self.bytes_each = 0.0
         self.service_s = 0.0
-
-    def take(self, count: int) -> Messages:
-        taken = Messages(self.roots[:count], self.ids[:count], self.values[:count])
-        del self.roots[:count], self.ids[:count], self.values[:count]
-        if self.facts:
-            taken.facts = {root: self.facts[root] for root in taken.roots if root in self.facts}
-            waiting = set(self.roots)
-            self.facts = {root: facts for root, facts in self.facts.items() if root in waiting}
-        return taken
 
     def frame_limit(self, options: FlowOptions) -> int:
         """Messages in a full frame, by count, by bytes and by the time they take."""
@@ -84,37 +74,36 @@ class Sender:
         self._epoch = epoch
         self._queues: dict[int, _Queue] = {}
         self.queued = 0
-        """Messages that wait here, for all stages together."""
+        """Messages that wait here for their way on, for all stages together. Those on a way back are not counted: if
+        they held up their own stage, a loop could wait for itself. The budgets of their roots bound them."""
 
-    def connect(self, stage: int, replicas: int) -> None:
-        """Say how many replicas a stage has."""
+    def connect(self, stage: int, replicas: int, *, is_back: bool = False) -> None:
+        """Say how many replicas a stage has, and whether the way to it is a back edge."""
         options = self._options
-        self._queues[stage] = _Queue(
-            [
-                _Link(LinkId(stage, number), Credit(options.link_messages, options.link_bytes))
-                for number in range(replicas)
-            ]
-        )
+        links = [
+            _Link(LinkId(stage, number), Credit(options.link_messages, options.link_bytes))
+            for number in range(replicas)
+        ]
+        self._queues[stage] = _Queue(links, Kind.BACK if is_back else Kind.DATA)
 
-    def offer(self, stage: int, root: int, message_id: int, value: Any, facts: Facts | None) -> None:
+    def offer(
+        self, stage: int, root: int, message_id: int, value: Any, facts: Facts | None, hops: Hops | None = None
+    ) -> None:
         """Queue one message; `flush` sends it."""
         queue = self._queues[stage]
-        queue.roots.append(root)
-        queue.ids.append(message_id)
-        queue.values.append(value)
-        if facts is not None:
-            queue.facts[root] = facts
-        self.queued += 1
+        queue.waiting.add(root, message_id, value, facts, hops)
+        self.queued += queue.kind is Kind.DATA
 
     def offer_all(self, stage: int, messages: Messages) -> None:
-        """Queue many messages."""
-        queue = self._queues[stage]
-        queue.roots += messages.roots
-        queue.ids += messages.ids
-        queue.values += messages.values
-        if messages.facts:
-            queue.facts.update({root: messages.facts[root] for root in messages.roots if root in messages.facts})
+        """Queue many messages, not on a way back."""
+        self._queues[stage].waiting.extend(messages)
         self.queued += len(messages)
+
+    def drop(self, roots: Collection[int]) -> None:
+        """Take back the messages of these roots that have not been sent."""
+        for queue in self._queues.values():
+            dropped = queue.waiting.drop(roots)
+            self.queued -= dropped if queue.kind is Kind.DATA else 0
 
     def control(self, kind: Kind, stage: int, *, call: int, messages: Messages | None = None) -> None:
         """Send a control word to every replica of a stage, behind the data that was sent before."""
@@ -124,7 +113,7 @@ class Sender:
     def flush(self) -> None:
         """Send all that the flush rule and the credit allow."""
         for queue in self._queues.values():
-            while queue.ids and self._send_next(queue):
+            while queue.waiting.ids and self._send_next(queue):
                 pass
 
     def mean_bytes(self, stage: int) -> float:
@@ -140,11 +129,11 @@ class Sender:
         queue.idle += not known.unanswered
         if feedback.service_s > 0:
             queue.service_s = feedback.service_s
-        while queue.ids and self._send_next(queue):
+        while queue.waiting.ids and self._send_next(queue):
             pass
 
     def _send_next(self, queue: _Queue) -> bool:
-        limit, waiting = queue.frame_limit(self._options), len(queue.ids)
+        limit, waiting = queue.frame_limit(self._options), len(queue.waiting)
         if queue.idle:
             link, share = next(link for link in queue.links if not link.unanswered), -(-waiting // queue.idle)
         elif waiting >= limit:
@@ -156,8 +145,8 @@ class Sender:
         count = min(share, limit, link.credit.room())
         if count < 1:
             return False
-        self.queued -= count
-        sent = self._send(link, Kind.DATA, queue.take(count), 0)
+        self.queued -= count if queue.kind is Kind.DATA else 0
+        sent = self._send(link, queue.kind, queue.waiting.take(count), 0)
         if sent:
             queue.bytes_each += (sent / count - queue.bytes_each) / (4 if queue.bytes_each else 1)
         return True

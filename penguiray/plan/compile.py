@@ -36,7 +36,10 @@ def compile_plan(spec: FlowSpec, *, cpus: int, totals: Mapping[str, float] | Non
         replicas, decision = _fitted(group, replicas, decision, totals)
         decisions.append(decision)
         edges = tuple(
-            dict.fromkeys(StageEdge(stage_of[edge.target], edge.branch) for edge in spec.successors(group[-1]))
+            dict.fromkeys(
+                StageEdge(stage_of[edge.target], edge.branch, edge.target.name, edge.back)
+                for edge in spec.successors(group[-1])
+            )
         )
         is_end = group[-1] in spec.shape.ends
         stages.append(Stage(index, tuple(group), edges, is_end, replicas, _concurrency(group)))

@@ -20,7 +20,7 @@ def decide_fusion(spec: FlowSpec, nodes: tuple[NodeSpec, ...]) -> tuple[list[lis
     groups: dict[NodeSpec, list[NodeSpec]] = {}
     decisions: list[Decision] = []
     for node in nodes:
-        entering = spec.predecessors(node)
+        entering = [edge for edge in spec.predecessors(node) if edge.back is None]
         if len(entering) == 1:
             before = entering[0].source
             reason = why_not_fused(spec, before, node, groups[before])
@@ -39,6 +39,8 @@ def why_not_fused(spec: FlowSpec, before: NodeSpec, node: NodeSpec, group: list[
     """Why a node does not join the stage of the node before it; None if it does."""
     if len(spec.successors(before)) > 1:
         return f"{before.name!r} has several successors"
+    if len(spec.predecessors(node)) > 1:
+        return f"a way back leads to {node.name!r}"
     if before in spec.shape.ends:
         return f"messages of {before.name!r} also go to the caller"
     if node in spec.shape.sources:

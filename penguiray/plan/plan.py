@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penguiray.graph.policies import FlowOptions
-from penguiray.graph.spec import NodeSpec
+from penguiray.graph.spec import Loop, NodeSpec
 
-__all__ = ["Decision", "Plan", "Stage", "StageEdge"]
+__all__ = ["Decision", "Plan", "Stage", "StageEdge", "goes_along"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,24 @@ class StageEdge:
     target: int
     """The receiving stage."""
     branch: int | None
-    """The route's branch that the edge belongs to; None: every output takes it."""
+    """The branch that the edge belongs to; None: every output takes it that was sent nowhere else."""
+    name: str = ""
+    """The node that it leads to, the first of its stage."""
+    back: Loop | None = None
+    """Set where it is a way back."""
+
+
+def goes_along(edge: StageEdge, destination: int | None) -> bool:
+    """Whether an output takes an edge.
+
+    Args:
+        edge: An edge of the output's stage.
+        destination: None for an output that was sent nowhere in particular, which takes all edges without a branch,
+            and goes to the caller if the stage is an end; b for a branch; -1 - t for stage t alone.
+    """
+    if destination is None or destination >= 0:
+        return edge.branch == destination
+    return edge.target == -1 - destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +57,7 @@ class Stage:
     """One or more fused nodes, run by a group of replicas."""
 
     index: int
-    """Number of the stage in its plan; stages are in an order in which every edge points forward."""
+    """Number of the stage in its plan; stages are in an order in which every edge but the ways back points forward."""
     nodes: tuple[NodeSpec, ...]
     """The nodes, each fed by the one before it."""
     edges: tuple[StageEdge, ...]
@@ -81,6 +98,11 @@ class Stage:
         return last.kind in {"function", "class"} and not several
 
     @property
+    def destinations(self) -> dict[str, int]:
+        """How an output is sent to one node alone, by the node's name; see `goes_along`."""
+        return {edge.name: -1 - edge.target for edge in self.edges}
+
+    @property
     def is_fold(self) -> bool:
         """Whether it sums up the whole input."""
         return self.last.kind == "fold"
@@ -114,7 +136,10 @@ class Plan:
     def __str__(self) -> str:
         lines = [f"flow {self.name!r}: {len(self.stages)} stages"]
         for stage in self.stages:
-            targets = [self.stages[edge.target].name for edge in stage.edges] + ["caller"] * stage.is_end
+            targets = [
+                self.stages[edge.target].name + (f" (back, {edge.back.max_hops} times)" if edge.back else "")
+                for edge in stage.edges
+            ] + ["caller"] * stage.is_end
             lines.append(
                 f"  {stage.name}: {stage.replicas} x {stage.concurrency} calls at a time -> {', '.join(targets)}"
             )

@@ -9,16 +9,18 @@ from types import MappingProxyType
 from typing import Any
 
 from penguiray.clock import Clock
+from penguiray.errors import FlowError
 from penguiray.graph.context import Context
 from penguiray.graph.spec import NodeSpec
 from penguiray.graph.types import is_checked
+from penguiray.graph.values import Routed
 from penguiray.link.ids import trace_id_of
-from penguiray.link.message import Facts
+from penguiray.link.message import Facts, Hops
 from penguiray.link.report import NodeCount
 from penguiray.runtime.backoff import RetryBudget
 from penguiray.runtime.executor import Executor
 
-__all__ = ["BoundNode", "Item", "Routed"]
+__all__ = ["BoundNode", "Item"]
 
 
 @dataclass(slots=True)
@@ -37,24 +39,21 @@ class Item:
     """When the caller's patience ends; a batch has none of its own."""
     sent: int = 0
     """Outputs that earlier attempts have sent already: a further attempt leaves those out."""
+    hops: Hops | None = None
+    """Back edges that the message's ancestors took, if any."""
+    destinations: dict[int, int] | None = None
+    """Where its outputs went that were sent somewhere in particular, by their index."""
     raised: Exception | None = None
     """What a first attempt outside the policy stack has raised; the stack's first attempt raises it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """A message and the branch that a route chose for it."""
-
-    branch: int
-    value: Any
 
 
 class _CallFacts:
     """What a context may know of its message."""
 
-    __slots__ = ("_clock", "_deadline", "headers", "trace_id")
+    __slots__ = ("_clock", "_deadline", "_destinations", "headers", "trace_id")
 
-    def __init__(self, item: Item, epoch: int, clock: Clock) -> None:
+    def __init__(self, item: Item, epoch: int, clock: Clock, destinations: Mapping[str, int]) -> None:
+        self._destinations = destinations
         facts = item.facts
         self.trace_id = facts.trace_id if facts and facts.trace_id else trace_id_of(epoch, item.root)
         self.headers: Mapping[str, str] = MappingProxyType(dict(facts.headers) if facts else {})
@@ -65,14 +64,31 @@ class _CallFacts:
         """Seconds until the deadline."""
         return None if self._deadline is None else self._deadline - self._clock.now()
 
+    def destination(self, node: str) -> int:
+        """How the way to a node is named."""
+        try:
+            return self._destinations[node]
+        except KeyError:
+            known = ", ".join(map(repr, self._destinations)) or "none"
+            raise FlowError(f"ctx.emit(to={node!r}): this node leads to {known}", node=node) from None
+
 
 class BoundNode:
     """One node of a replica's stage."""
 
-    __slots__ = ("_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "spec")
+    __slots__ = ("_clock", "_context", "_destinations", "_epoch", "_function", "_target", "budget", "count", "spec")
 
-    def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock) -> None:
+    def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock, destinations: Mapping[str, int]) -> None:
+        """Prepare; `open` builds it.
+
+        Args:
+            spec: The node.
+            epoch: Epoch of the run.
+            clock: Where time comes from.
+            destinations: Nodes that its messages may be sent to, each with the name of the way.
+        """
         self.spec = spec
+        self._destinations = destinations
         self.count = NodeCount()
         retry = spec.options.retry_or_none
         self.budget = None if retry is None else RetryBudget(retry)
@@ -117,7 +133,7 @@ class BoundNode:
         """A context for one attempt, where the function wants one."""
         if self._context is None:
             return None
-        facts = _CallFacts(item, self._epoch, self._clock)
+        facts = _CallFacts(item, self._epoch, self._clock, self._destinations)
         return Context(facts, node=self.spec.name, message_id=item.message_id, attempt=attempt)
 
 

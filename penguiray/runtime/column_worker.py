@@ -6,6 +6,7 @@ A slice bounds how long outputs wait for their neighbours, and how long the loop
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -154,8 +155,11 @@ class ColumnWorker:
         if _gives_lists(self._bench.nodes[-1]):
             for index, outputs in enumerate(done.values):
                 outbox.finish(item_of(done, index), outputs)
+        elif outbox.chooses:
+            for index, output in enumerate(done.values):
+                outbox.finish(item_of(done, index), [output])
         elif done.ids:
-            outbox.finish_column(done, done.values, done.facts)
+            outbox.finish_column(done)
         for number, item, error in outcome.failed:
             node = self._bench.nodes[number]
             if node.budget is None or isinstance(error, DeadlineExceeded):
@@ -239,7 +243,7 @@ def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice)
     if not all(kept):
         pairs = zip(messages.roots, messages.ids, strict=True)
         outcome.empty += [pair for index, pair in enumerate(pairs) if not kept[index] and index not in errors]
-    passed = _keep(Messages(messages.roots, messages.ids, outputs, messages.facts), kept)
+    passed = _keep(dataclasses.replace(messages, values=outputs), kept)
     count.given += len(passed) if given < 0 else given
     return passed
 
@@ -266,11 +270,4 @@ def _run_column(call: Callable[[Any], Any], values: list[Any], errors: dict[int,
 
 
 def _keep(messages: Messages, kept: list[bool]) -> Messages:
-    if all(kept):
-        return messages
-    return Messages(
-        list(compress(messages.roots, kept)),
-        list(compress(messages.ids, kept)),
-        list(compress(messages.values, kept)),
-        messages.facts,
-    )
+    return messages if all(kept) else messages.pick(list(compress(range(len(messages)), kept)))

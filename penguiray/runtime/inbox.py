@@ -25,15 +25,16 @@ class Control:
 @dataclass(slots=True)
 class _Waiting:
     frame: Frame
-    taken: int
+    messages: Messages
     on_taken: Callable[[], None]
 
 
 class Inbox:
-    """Gives messages in the order in which they came, as many at a time as the worker wants."""
+    """Gives messages in the order in which they came, those on a way back first, as many as the worker wants."""
 
     def __init__(self) -> None:
         self._frames: deque[_Waiting] = deque()
+        self._back: deque[_Waiting] = deque()
         self._filled = asyncio.Event()
         self._is_closed = False
         self.is_abandoned = False
@@ -41,10 +42,11 @@ class Inbox:
 
     def put(self, frame: Frame, on_taken: Callable[[], None]) -> None:
         """Add a frame; `on_taken` is called when its last message has been taken: its credit is free then."""
-        if frame.kind is Kind.DATA and not len(frame.messages):
+        if frame.kind.is_data and not len(frame.messages):
             on_taken()
             return
-        self._frames.append(_Waiting(frame, 0, on_taken))
+        lane = self._back if frame.kind is Kind.BACK else self._frames
+        lane.append(_Waiting(frame, frame.messages, on_taken))
         self._filled.set()
 
     def close(self) -> None:
@@ -56,16 +58,17 @@ class Inbox:
         """The replica ends now: what was not finished will not be."""
         self.is_abandoned = True
         self._frames.clear()
+        self._back.clear()
         self.close()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._frames
+        return not (self._frames or self._back)
 
     async def take(self, limit: int) -> Messages | Control | None:
         """Wait for messages and take at most `limit` of them, or one control word; None when closed and empty."""
-        while not self._frames:
+        while self.is_empty:
             if self._is_closed:
                 return None
             self._filled.clear()
@@ -74,18 +77,14 @@ class Inbox:
 
     def take_nowait(self, limit: int) -> Messages | Control | None:
         """Like `take`, but None when nothing waits."""
-        if not self._frames:
+        lane = self._back or self._frames
+        if not lane:
             return None
-        first = self._frames[0]
-        messages = first.frame.messages
-        if first.frame.kind is not Kind.DATA:
-            self._frames.popleft()
-            first.on_taken()
-            return Control(first.frame.kind, first.frame.call, messages)
-        taken = messages if first.taken == 0 and len(messages) <= limit else None
-        taken = taken or messages.cut(first.taken, first.taken + limit)
-        first.taken += len(taken)
-        if first.taken >= len(messages):
-            self._frames.popleft()
-            first.on_taken()
-        return taken
+        first = lane[0]
+        messages = first.messages
+        if first.frame.kind.is_data and len(messages) > limit:
+            first.messages = messages.cut(limit, len(messages))
+            return messages.cut(0, limit)
+        lane.popleft()
+        first.on_taken()
+        return messages if first.frame.kind.is_data else Control(first.frame.kind, first.frame.call, messages)

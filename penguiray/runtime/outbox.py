@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from penguiray.errors import DeadlineExceeded
+from penguiray.errors import BudgetExceeded, DeadlineExceeded
+from penguiray.graph.spec import Loop
+from penguiray.graph.values import Routed
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, LinkId
-from penguiray.link.ids import child_id, child_ids
-from penguiray.link.message import Facts, Messages
+from penguiray.link.ids import child_id, child_ids, position_of
+from penguiray.link.message import Hops, Messages
 from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
-from penguiray.plan.plan import Stage
-from penguiray.runtime.bound import Item, Routed
+from penguiray.plan.plan import Stage, StageEdge, goes_along
+from penguiray.runtime.bound import Item
 
 __all__ = ["Outbox"]
 
@@ -39,27 +41,35 @@ class Outbox:
         self._on_news = on_news
         self._report = Report(stage.index)
         self._has_room = asyncio.Event()
+        self._choices = [
+            (edge.back.takes, edge.branch) for edge in stage.edges if edge.back is not None and edge.back.takes
+        ]
+
+    @property
+    def chooses(self) -> bool:
+        """Whether an output's type may send it a way of its own."""
+        return bool(self._choices)
 
     def finish(self, item: Item, outputs: list[Any]) -> None:
         """A message is finished, with these outputs."""
-        self._note(item.root, item.message_id, len(outputs))
-        if outputs and isinstance(outputs[0], Routed):
-            self._report.branches[item.message_id] = outputs[0].branch
         for index, output in enumerate(outputs):
-            self._pass_on(item, index, output)
-        if self._stage.is_end:
-            self._report.results += outputs
+            destination, value = self._pass_on(item, index, output)
+            if destination is None and self._stage.is_end:
+                self._report.results.append(value)
+        self._note(item, len(outputs))
 
-    def finish_column(self, done: Messages, outputs: list[Any], facts: Mapping[int, Facts]) -> None:
-        """Messages are finished, with exactly one output each."""
+    def finish_column(self, done: Messages) -> None:
+        """Messages are finished, each with the one output that is its value now; none goes a way of its own."""
         self._report.roots += done.roots
         self._report.ids += done.ids
-        self._report.counts += [1] * len(outputs)
+        self._report.counts += [1] * len(done)
         for edge in self._stage.edges:
-            ids = child_ids(done.ids, edge.target)
-            self._sender.offer_all(edge.target, Messages(done.roots, ids, outputs, facts))
+            if goes_along(edge, None):
+                ids = child_ids(done.ids, edge.target)
+                hops = {new: done.hops[old] for old, new in zip(done.ids, ids, strict=True) if old in done.hops}
+                self._sender.offer_all(edge.target, Messages(done.roots, ids, done.values, done.facts, hops))
         if self._stage.is_end:
-            self._report.results += outputs
+            self._report.results += done.values
 
     def finish_empty(self, roots: list[int], ids: list[int]) -> None:
         """Messages are finished and gave nothing."""
@@ -69,18 +79,19 @@ class Outbox:
 
     def stream(self, item: Item, index: int, output: Any) -> None:
         """A message that is not finished has given one more output."""
-        self._pass_on(item, index, output)
-        if self._stage.is_end:
+        destination, value = self._pass_on(item, index, output)
+        if destination is None and self._stage.is_end:
             self._report.streamed.append((item.root, item.message_id, index))
-            self._report.results.append(output)
+            self._report.results.append(value)
 
     def finish_stream(self, item: Item, count: int) -> None:
         """A message is finished whose outputs were all streamed."""
-        self._note(item.root, item.message_id, count)
+        self._note(item, count)
 
     def fail(self, item: Item, node: str, attempt: int, error: BaseException) -> None:
         """A message is given up on."""
         data, definitions = Failure.packed_value(item.value)
+        self._note_destinations(item, item.sent)
         is_late = isinstance(error, DeadlineExceeded) and error.timeout_s is None
         carried = CarriedError.of(error)
         self._report.failures.append(
@@ -125,15 +136,59 @@ class Outbox:
             self._has_room.clear()
             await self._has_room.wait()
 
-    def _note(self, root: int, message_id: int, count: int) -> None:
-        self._report.roots.append(root)
-        self._report.ids.append(message_id)
+    def _note(self, item: Item, count: int) -> None:
+        self._report.roots.append(item.root)
+        self._report.ids.append(item.message_id)
         self._report.counts.append(count)
+        self._note_destinations(item, count)
 
-    def _pass_on(self, item: Item, index: int, output: Any) -> None:
-        branch = output.branch if isinstance(output, Routed) else None
-        value = output.value if isinstance(output, Routed) else output
+    def _note_destinations(self, item: Item, count: int) -> None:
+        """Say which outputs went a way of their own: what became of the others follows from the plan."""
+        chosen = item.destinations
+        if chosen is not None:
+            self._report.destinations[item.message_id] = chosen[0] if count == 1 else chosen
+
+    def _pass_on(self, item: Item, index: int, output: Any) -> tuple[int | None, Any]:
+        """Send an output to the next stages that it goes to; gives its destination and its bare value."""
+        destination, value = self._destination_of(output)
+        if destination is not None:
+            item.destinations = item.destinations or {}
+            item.destinations[index] = destination
         for edge in self._stage.edges:
-            if edge.branch is None or edge.branch == branch:
+            if goes_along(edge, destination):
                 message_id = child_id(item.message_id, edge.target, index)
-                self._sender.offer(edge.target, item.root, message_id, value, item.facts)
+                if edge.back is None:
+                    self._sender.offer(edge.target, item.root, message_id, value, item.facts, item.hops)
+                else:
+                    self._send_back(edge, edge.back, item, message_id, value)
+        return destination, value
+
+    def _destination_of(self, output: Any) -> tuple[int | None, Any]:
+        if type(output) is Routed:
+            return output.destination, output.value
+        for takes, branch in self._choices:
+            if isinstance(output, takes):
+                return branch, output
+        return None, output
+
+    def _send_back(self, edge: StageEdge, loop: Loop, item: Item, message_id: int, value: Any) -> None:
+        """Send a message round once more, unless it went round too often already: then it ends here."""
+        hops = hopped(item.hops, loop.number)
+        if hops[loop.number] <= loop.max_hops:
+            self._sender.offer(edge.target, item.root, message_id, value, item.facts, hops)
+            return
+        name = self._stage.last.name
+        error = BudgetExceeded(
+            f"input {position_of(item.root)} of its call went back from {name!r} to {edge.name!r} more than "
+            f"{loop.max_hops} times; let the loop end sooner, or raise max_hops of its pr.Back",
+            node=name,
+        )
+        data, definitions = Failure.packed_value(value)
+        self._report.failures.append(Failure(item.root, message_id, name, 1, CarriedError.of(error), data, definitions))
+
+
+def hopped(hops: Hops | None, number: int) -> Hops:
+    """Hops of a message that takes a back edge once more."""
+    counted = [*(hops or ()), *([0] * (number + 1 - len(hops or ())))]
+    counted[number] += 1
+    return tuple(counted)

@@ -56,16 +56,24 @@ class Replica:
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
         """
-        self._nodes = [BoundNode(node, epoch=epoch, clock=clock) for node in stage.nodes]
+        self._nodes = [
+            BoundNode(node, epoch=epoch, clock=clock, destinations=stage.destinations) for node in stage.nodes
+        ]
         self._executor = _executor(stage, inline=inline)
         self._inbox = Inbox()
         self.sender = Sender(transport, options, epoch=epoch)
-        """Links to the next stages; the shell connects them."""
+        """Links to the next stages; see `connect`."""
+        self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}
         self.outbox = Outbox(stage, self.sender, counters, on_news)
         """What it gave and has not handed over yet."""
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._executor, clock, rng)
         self._worker = _worker(bench)
+
+    def connect(self, target: int, replicas: int) -> None:
+        """Say how many replicas a stage has that this one leads to."""
+        is_back = any(edge.back is not None for edge in self._stage.edges if edge.target == target)
+        self.sender.connect(target, replicas, is_back=is_back)
 
     async def open(self) -> None:
         """Build the nodes' objects; raises what their constructors and `setup()` raise."""

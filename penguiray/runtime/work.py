@@ -51,7 +51,9 @@ def item_of(messages: Messages, index: int) -> Item:
     root = messages.roots[index]
     facts = messages.facts.get(root) if messages.facts else None
     deadline = None if facts is None else facts.deadline
-    return Item(root, messages.ids[index], messages.values[index], facts, deadline)
+    message_id = messages.ids[index]
+    hops = messages.hops.get(message_id) if messages.hops else None
+    return Item(root, message_id, messages.values[index], facts, deadline, hops=hops)
 
 
 def outputs_of(result: Any, context: Context | None) -> list[Any]:

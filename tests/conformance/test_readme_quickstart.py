@@ -1,4 +1,4 @@
-"""The README's quickstart runs as it stands, on both engines."""
+"""The README's examples run as they stand, on both engines."""
 
 from __future__ import annotations
 
@@ -12,12 +12,29 @@ README = Path(__file__).parents[2] / "README.md"
 pytestmark = pytest.mark.usefixtures("engine")
 
 
-def test_the_quickstart_of_the_readme_runs_and_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+def examples() -> list[tuple[str, list[str]]]:
+    """Each example with the lines that it is said to print."""
     text = README.read_text(encoding="utf-8")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    (first, second) = re.findall(r"^It prints `(.*)` and then `(.*)`\.", text, flags=re.MULTILINE)[0]
-    assert len(code.splitlines()) <= 15
+    pairs = re.findall(r"^```python\n(.*?)^```$\s+It prints (.*?)\.\s", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(pairs) == text.count("```python")
+    return [(code, re.findall(r"`(.*?)`", printed)) for code, printed in pairs]
 
+
+def run(code: str) -> None:
     exec(compile(code, str(README), "exec"), {"__name__": "__main__"})  # noqa: S102 - what a reader would run
 
-    assert capsys.readouterr().out.splitlines() == [first, second]
+
+def test_the_quickstart_of_the_readme_runs_and_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+    code, printed = examples()[0]
+    assert len(code.splitlines()) <= 15
+    assert len(printed) == 2
+    run(code)
+    assert capsys.readouterr().out.splitlines() == printed
+
+
+def test_every_other_example_of_the_readme_runs_and_prints_what_the_readme_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for code, printed in examples()[1:]:
+        run(code)
+        assert capsys.readouterr().out.splitlines() == printed

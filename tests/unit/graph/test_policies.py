@@ -76,8 +76,6 @@ def test_options_that_are_not_built_yet_say_so() -> None:
         with pytest.raises(pr.NotYetError):
             sync.options(**wish)
     with pytest.raises(pr.NotYetError):
-        pr.Back(sync, sync)
-    with pytest.raises(pr.NotYetError):
         pr.attach("index")
 
 

@@ -34,7 +34,7 @@ def straight_plan(stages: int) -> Plan:
 @given(seed=st.integers(0, 2**32), stages=st.integers(1, 5), inputs=st.integers(1, 8))
 def test_the_quick_way_for_straight_flows_agrees_with_the_general_one(seed: int, stages: int, inputs: int) -> None:
     rng, plan = random.Random(seed), straight_plan(stages)
-    quick, general = StraightRoots(plan), GeneralRoots()
+    quick, general = StraightRoots(plan), GeneralRoots(1_000)
     roots = [root_of(3, position) for position in range(inputs)]
     first = [child_id(root, plan.sources[0]) for root in roots]
     for followed in (quick, general):
@@ -68,7 +68,7 @@ def test_a_root_is_done_once_and_unknown_afterwards() -> None:
 @pytest.mark.parametrize("kind", [StraightRoots, GeneralRoots])
 def test_forgetting_a_call_leaves_the_others(kind: type[StraightRoots] | type[GeneralRoots]) -> None:
     plan = straight_plan(2)
-    roots = StraightRoots(plan) if kind is StraightRoots else GeneralRoots()
+    roots = StraightRoots(plan) if kind is StraightRoots else GeneralRoots(1_000)
     mine, others = [root_of(1, 0), root_of(1, 1)], [root_of(2, 0)]
     for some in (mine, others):
         roots.announce(some, [[child_id(root, 0) for root in some]])
