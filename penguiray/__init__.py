@@ -7,6 +7,7 @@ Importing this package loads neither ray nor numpy nor pyarrow.
 from penguiray.bounded import bounded_map
 from penguiray.errors import (
     BudgetExceeded,
+    Cancelled,
     DeadlineExceeded,
     FlowError,
     LinkClosed,
@@ -40,6 +41,7 @@ __all__ = [
     "Back",
     "Batch",
     "BudgetExceeded",
+    "Cancelled",
     "Context",
     "DeadLetter",
     "DeadlineExceeded",

@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "BudgetExceeded",
+    "Cancelled",
     "DeadlineExceeded",
     "FlowError",
     "LinkClosed",
@@ -94,6 +95,13 @@ class BudgetExceeded(PenguirayError):
 
     node: str = ""
     """The node whose output was too much."""
+
+
+class Cancelled(PenguirayError):
+    """The input was given up with `run.cancel`; results that it gave before are given."""
+
+    trace_id: str = ""
+    """Trace id of the input."""
 
 
 class NodeError(PenguirayError):

@@ -13,7 +13,7 @@ import dataclasses
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -69,6 +69,7 @@ class LocalEngine:
         self._tasks: list[asyncio.Task[None]] = []
         self._noted: set[LinkId] = set()
         self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self.clock)
+        self.ingress.on_cancel = self._cancel
         self._replicas = {LinkId(stage.index, 0): self._replica(stage, epoch) for stage in plan.stages}
 
     def _replica(self, stage: Stage, epoch: int) -> Replica:
@@ -90,6 +91,10 @@ class LocalEngine:
         for edge in stage.edges:
             replica.connect(edge.target, 1)
         return replica
+
+    def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        for replica in self._replicas.values():
+            self.call_soon(replica.cancel, roots, calls)
 
     @property
     def state(self) -> EngineState:

@@ -30,9 +30,9 @@ class Run(Lifecycle, Generic[I, O]):
     3. `drain()` takes nothing new and finishes; leaving the block normally drains.
     4. `stop()` ends now; leaving the block by an exception stops. Both may be called again.
 
-    Every admitted input ends exactly once in one outcome: results, error, or expired. It is processed at least once;
-    no result is delivered twice; effects inside nodes may repeat where a retry was asked for. Losing a replica fails
-    the run, until replay is built.
+    Every admitted input ends exactly once in one outcome: results, error, cancelled, or expired. It is processed at
+    least once; no result is delivered twice; effects inside nodes may repeat where a retry was asked for. Losing a
+    replica fails the run, until replay is built.
 
     A run may be used from several threads. A sync call made inside a running event loop blocks that loop; it warns
     once, except in a notebook.
@@ -326,6 +326,22 @@ class Run(Lifecycle, Generic[I, O]):
             self._check = InputCheck(self._spec.shape.sources)
         return Feed(self._engine, self._check, inputs, **wishes)
 
+    def cancel(self, trace_id: str) -> int:
+        """Give up the inputs of a trace; does not wait.
+
+        Each ends with `Cancelled` for whoever asked for it. What waits of them is dropped, async code is cancelled.
+        Sync code cannot be ended: it returns in its own time, generators at their next message, and what it gives is
+        dropped. Effects that it had are not undone.
+
+        Args:
+            trace_id: What nodes see as `ctx.trace_id`: given with the input, or derived from its place in the run.
+
+        Returns:
+            How many inputs were given up; 0 if none of that trace is under way.
+        """
+        with self._engine.lock:
+            return self._engine.ingress.cancel(trace_id)
+
     # -- what it does
 
     def status(self) -> Status:
@@ -356,10 +372,6 @@ class Run(Lifecycle, Generic[I, O]):
     def results(self) -> Iterator[O]:
         """Not yet: results of what this handle has sent."""
         raise NotYetError("run.results() is not built yet; run.map(inputs) sends and gives results in one loop")
-
-    def cancel(self, trace_id: str) -> None:
-        """Not yet: abandon the inputs of a trace."""
-        raise NotYetError(f"run.cancel({trace_id!r}) is not built yet; leaving a map's loop gives up what is under way")
 
     def explain(self) -> str:
         """Not yet: what limits the run. `str(run.status())` shows where it is busy."""

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, Literal
@@ -83,9 +84,14 @@ class RayEngine:
             on_refused=self._refuse,
         )
         self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock)
+        self.ingress.on_cancel = self._cancel
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         self.ingress.refuse_message(root, message_id, error)
+
+    def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        if self._pool is not None and not self._is_ending.is_set():
+            self._pool.cancel(roots, calls)
 
     @property
     def state(self) -> EngineState:

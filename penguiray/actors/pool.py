@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
 from typing import Any
@@ -73,6 +73,11 @@ class ReplicaPool:
     def collect(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor for its next report."""
         _ask(self.actors[link].collect, link, on_done)
+
+    def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        """Tell every actor to give up inputs."""
+        for link in list(self.opened):
+            self.actors[link].cancel.remote(roots, calls)
 
     def renew(self) -> None:
         """Tell every actor that its driver lives."""

@@ -136,6 +136,10 @@ class ReplicaProcess:
         header, data, buffers = pack_report(report, self._known, inline_limit=self._options.inline_limit_bytes)
         return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
 
+    def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        """Give up inputs; returns at once."""
+        self._loop.call_soon_threadsafe(self._replica.cancel, roots, calls)
+
     def renew(self) -> None:
         """The driver lives."""
         self._lease.renew(self._clock.now())

@@ -54,6 +54,11 @@ class ReplicaActor:
         return self._process.collect()
 
     @ray.method(concurrency_group="control")
+    def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        """See `ReplicaProcess.cancel`."""
+        self._process.cancel(roots, calls)
+
+    @ray.method(concurrency_group="control")
     def renew(self) -> None:
         """See `ReplicaProcess.renew`."""
         self._process.renew()

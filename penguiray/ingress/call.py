@@ -64,6 +64,10 @@ class Call:
         """Whether no more results will come."""
         self.failure: Exception | None = None
         """Why the whole call failed."""
+        self.unread = 0
+        """Results that wait for the consumer."""
+        self.given: dict[int, int] = {}
+        """How many results inputs have given that are not done, by position."""
         self.errors: dict[int, Exception] = {}
         """First errors of inputs that are not done, by position."""
         self._ordered = ordered
@@ -87,6 +91,12 @@ class Call:
         """Whether the consumer has taken everything, and the call did not fail."""
         return self.is_closed and not self._ready and self.failure is None
 
+    def floods(self, position: int, limit: int) -> bool:
+        """Whether an input that is not done has given more results than the limit, and they are not being read."""
+        if self.given.get(position, 0) <= limit:
+            return False
+        return self.unread > limit // 2 or position in self._held
+
     def next_positions(self, count: int) -> range:
         """Admit more inputs; gives their positions."""
         self.positions += count
@@ -95,6 +105,10 @@ class Call:
     def put(self, position: int, values: list[Any], *, is_done: bool) -> None:
         """Results of an input have come, or it is done, or both."""
         error = self.errors.pop(position, None) if is_done else None
+        if not is_done:
+            self.given[position] = self.given.get(position, 0) + len(values)
+        elif self.given:
+            self.given.pop(position, None)
         if self._ordered and position != self._head:
             held = self._held.setdefault(position, Part())
             held.values += values
@@ -107,6 +121,7 @@ class Call:
 
     def _hand_on(self, values: list[Any], ended: int, error: Exception | None) -> None:
         """Give the consumer some more, together with what waits for it already if that is not much."""
+        self.unread += len(values)
         last = self._ready[-1] if self._ready else None
         if last is None or last.error is not None or len(last.values) >= _PART_VALUES:
             self._ready.append(Part(list(values), ended, error))
@@ -131,7 +146,9 @@ class Call:
             Exception: The call failed as a whole; results that came before are given first.
         """
         if self._ready:
-            return self._ready.popleft()
+            part = self._ready.popleft()
+            self.unread -= len(part.values)
+            return part
         if self.failure is not None:
             raise self.failure
         return State.END if self.is_closed else State.NOTHING

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, Self, get_args
 
-from penguiray.errors import DeadlineExceeded, FlowError
+from penguiray.errors import DeadlineExceeded, FlowError, ManyResults
 from penguiray.ingress.call import State, facts_for
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.engine import Engine
@@ -135,6 +135,13 @@ class Feed:
         """Add what has come to a list; False when that was all."""
         is_open = self.fill()
         results.extend(self.outputs("raise"))
+        most = self._engine.plan.options.max_live_messages
+        if len(results) > most:
+            raise ManyResults(
+                f"the input gave more than {most:,} results; take them with stream(), or raise max_live_messages of "
+                f"the flow's options",
+                results=len(results),
+            )
         return is_open and not self._call.is_drained
 
     def check_woken(self, woken: bool) -> None:

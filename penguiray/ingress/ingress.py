@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from penguiray.clock import Clock
-from penguiray.errors import BudgetExceeded, FlowError, RunClosed
+from penguiray.errors import BudgetExceeded, Cancelled, FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.window import Window
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
-from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, trace_id_of
+from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, root_of_trace, trace_id_of
 from penguiray.link.message import NO_FACTS, Facts, Messages
 from penguiray.link.report import Chosen, NodeCount, Report
 from penguiray.link.sender import Sender
@@ -50,6 +50,8 @@ class Ingress:
         """Inputs that are done since the start."""
         self.on_idle: Callable[[], None] = _nothing
         """Called when the last call has ended."""
+        self.on_cancel: Callable[[Sequence[int], Sequence[int]], None] = _nobody
+        """Called with roots and calls that are given up: whatever replicas hold of them is to be dropped."""
 
     @property
     def roots_live(self) -> int:
@@ -80,7 +82,7 @@ class Ingress:
 
     def wants_input(self, call: Call) -> bool:
         """Whether the call's window has room, in messages and by their mean size in bytes."""
-        if call.room < 1:
+        if call.room < 1 or call.unread > self._plan.options.max_live_messages // 2:
             return False
         in_bytes = self._plan.options.retention_bytes
         return call.live * self._sender.mean_bytes(self._plan.sources[0]) < in_bytes
@@ -136,10 +138,31 @@ class Ingress:
     def give_up(self, call: Call) -> None:
         """Nobody wants the rest of the call: what still comes of it is dropped."""
         if call.live:
-            self._roots.forget(call.number)
+            self._roots.drop(self._roots.of_call(call.number))
             call.live = 0
+            self.on_cancel([], [call.number])
         if call.number in self._open:
             self._close(call)
+
+    def cancel(self, trace_id: str) -> int:
+        """Give up the inputs of a trace; each ends with `Cancelled`. Gives how many there were."""
+        roots = self._roots_of(trace_id)
+        self._roots.drop(roots)
+        if roots:
+            self.on_cancel(roots, [])
+        for root in roots:
+            errors = self._open[call_of(root)].errors
+            errors[position_of(root)] = Cancelled(f"input {trace_id!r} was cancelled", trace_id=trace_id)
+            self._done(root, [])
+        return len(roots)
+
+    def _roots_of(self, trace_id: str) -> list[int]:
+        """Inputs under way whose caller gave this trace id, or the one that it follows from."""
+        named = [call for call in self._open.values() if call.facts is not None and call.facts.trace_id == trace_id]
+        if named:
+            return [root for call in named for root in self._roots.of_call(call.number)]
+        root = root_of_trace(self._epoch, trace_id)
+        return [root] if root is not None and root in self._roots else []
 
     def fail(self, error: Exception) -> None:
         """The run cannot go on: every open call fails."""
@@ -159,8 +182,8 @@ class Ingress:
         """Take a replica's news in."""
         stage = self._plan.stages[report.stage]
         self._counters[replica] = report.counters
-        for (root, _, _), value in zip(report.streamed, report.results, strict=False):
-            self._deliver(root, [value])
+        for (root, message_id, _), value in zip(report.streamed, report.results, strict=False):
+            self._deliver(stage, root, message_id, [value])
         self._take_finished(stage, report)
         for failure in report.failures:
             self._take_failure(stage, failure, report.destinations.get(failure.message_id))
@@ -193,7 +216,7 @@ class Ingress:
             elif news is News.OVER:
                 self._end_over_budget(stage, root, message_id)
             elif values and news is News.OPEN:
-                self._deliver(root, values)
+                self._deliver(stage, root, message_id, values)
 
     def _take_failure(self, stage: Stage, failure: Failure, chosen: Chosen | None) -> None:
         news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, chosen)
@@ -206,14 +229,15 @@ class Ingress:
             self._end_over_budget(stage, failure.root, failure.message_id)
 
     def _end_over_budget(self, stage: Stage, root: int, message_id: int) -> None:
-        """An input has turned into too many messages: it fails, and what is under way of it is dropped."""
+        """An input has turned into too many messages or results: it fails, and what is under way of it is dropped."""
         name, limit = stage.last.name, self._plan.options.max_live_messages
         error = BudgetExceeded(
-            f"input {position_of(root)} of its call has turned into more than {limit:,} messages, at last in "
-            f"{name!r}; let the node give less for one input, or raise max_live_messages of the flow's options",
+            f"input {position_of(root)} of its call has turned into more than {limit:,} messages or results, at last "
+            f"in {name!r}; let the node give less for one input, or raise max_live_messages of the flow's options",
             node=name,
         )
         self._note_error(Failure(root, message_id, name, 1, CarriedError.of(error)))
+        self.on_cancel([root], [])
         self._done(root, [])
 
     def _note_error(self, failure: Failure) -> None:
@@ -223,11 +247,14 @@ class Ingress:
         error = self.dead_letters.add(failure, given or trace_id_of(self._epoch, failure.root))
         call.errors.setdefault(position_of(failure.root), error)
 
-    def _deliver(self, root: int, values: list[Any]) -> None:
+    def _deliver(self, stage: Stage, root: int, message_id: int, values: list[Any]) -> None:
         """Hand results on whose input is not done."""
         if root in self._roots:
-            call = self._open[call_of(root)]
-            call.put(position_of(root), self._without_lost(root, values), is_done=False)
+            call, position = self._open[call_of(root)], position_of(root)
+            call.put(position, self._without_lost(root, values), is_done=False)
+            if call.floods(position, self._plan.options.max_live_messages):
+                self._roots.drop([root])
+                self._end_over_budget(stage, root, message_id)
 
     def _done(self, root: int, values: list[Any]) -> None:
         call = self._open[call_of(root)]
@@ -276,6 +303,10 @@ class Ingress:
 def _sent_elsewhere(chosen: Chosen | None) -> int:
     """How many outputs of a message went a way of their own, and not to the caller."""
     return len(chosen) if isinstance(chosen, dict) else int(chosen is not None)
+
+
+def _nobody(_roots: Sequence[int], _calls: Sequence[int]) -> None:
+    """Default for a callback that nobody has set."""
 
 
 def _nothing() -> None:

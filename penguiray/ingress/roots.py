@@ -8,7 +8,7 @@ whose stages each give at most one message for one, the stages that have reporte
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -44,8 +44,12 @@ class Roots(Protocol):
         """A stage has finished a message, which had so many outputs; `chosen` says where they went, if not all ways."""
         ...
 
-    def forget(self, call: int) -> None:
-        """Follow the roots of a call no further."""
+    def of_call(self, call: int) -> list[int]:
+        """Roots of a call that are not done."""
+        ...
+
+    def drop(self, roots: Iterable[int]) -> None:
+        """Follow these roots no further."""
         ...
 
     def clear(self) -> None:
@@ -107,9 +111,13 @@ class StraightRoots:
         self._reported[root] = after
         return News.OPEN
 
-    def forget(self, call: int) -> None:
+    def of_call(self, call: int) -> list[int]:
         """See `Roots`."""
-        for root in [root for root in self._reported if call_of(root) == call]:
+        return [root for root in self._reported if call_of(root) == call]
+
+    def drop(self, roots: Iterable[int]) -> None:
+        """See `Roots`."""
+        for root in roots:
             del self._reported[root]
 
     def clear(self) -> None:
@@ -153,9 +161,13 @@ class GeneralRoots:
             return News.OVER
         return News.OPEN
 
-    def forget(self, call: int) -> None:
+    def of_call(self, call: int) -> list[int]:
         """See `Roots`."""
-        for root in [root for root in self._ledgers if call_of(root) == call]:
+        return [root for root in self._ledgers if call_of(root) == call]
+
+    def drop(self, roots: Iterable[int]) -> None:
+        """See `Roots`."""
+        for root in roots:
             del self._ledgers[root]
 
     def clear(self) -> None:

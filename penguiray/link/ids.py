@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["call_of", "child_id", "child_ids", "position_of", "root_of", "trace_id_of"]
+__all__ = ["call_of", "child_id", "child_ids", "position_of", "root_of", "root_of_trace", "trace_id_of"]
 
 _PRIME = (1 << 61) - 1
 _BASE = 0x1D2C_8A5F_3E97_B46D % _PRIME
@@ -49,3 +49,14 @@ def child_ids(parents: Sequence[int], stage: int) -> list[int]:
 def trace_id_of(epoch: int, root: int) -> str:
     """Trace id of an input whose caller gave none: 32 hexadecimal digits, the same wherever it is asked for."""
     return f"{epoch & 0xFFFF_FFFF_FFFF_FFFF:016x}{root & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+
+def root_of_trace(epoch: int, trace_id: str) -> int | None:
+    """The root that a trace id of `trace_id_of` speaks of; None for any other text."""
+    head, tail = trace_id[:16], trace_id[16:]
+    if len(tail) != 16 or head != f"{epoch & 0xFFFF_FFFF_FFFF_FFFF:016x}":
+        return None
+    try:
+        return int(tail, 16)
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,7 @@ class Messages:
             self.hops,
         )
 
-    def without(self, roots: Collection[int]) -> Messages:
+    def without(self, roots: Container[int]) -> Messages:
         """The messages of other roots than these; itself if that is all."""
         kept = [index for index, root in enumerate(self.roots) if root not in roots]
         return self if len(kept) == len(self) else self.pick(kept)
@@ -122,7 +122,7 @@ class MessageQueue:
             taken.hops = {number: self._hops.pop(number) for number in taken.ids if number in self._hops}
         return taken
 
-    def drop(self, roots: Collection[int]) -> int:
+    def drop(self, roots: Container[int]) -> int:
         """Take out the messages of these roots; gives how many there were."""
         kept = [index for index, root in enumerate(self.roots) if root not in roots]
         dropped = len(self) - len(kept)

@@ -9,7 +9,7 @@ does not sit on messages that its neighbour could do.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from typing import Any
 
 from penguiray.graph.policies import FlowOptions
@@ -99,7 +99,7 @@ class Sender:
         self._queues[stage].waiting.extend(messages)
         self.queued += len(messages)
 
-    def drop(self, roots: Collection[int]) -> None:
+    def drop(self, roots: Container[int]) -> None:
         """Take back the messages of these roots that have not been sent."""
         for queue in self._queues.values():
             dropped = queue.waiting.drop(roots)

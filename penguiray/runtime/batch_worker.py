@@ -32,7 +32,7 @@ class BatchWorker:
         self._batcher = Batcher(policy)
         self._slots = Slots(bench.stage.concurrency)
         self._per_message_s = 0.0
-        self._stack = build_stack(self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng)
+        self._stack = build_stack(self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng, None)
 
     async def run(self) -> None:
         """Work until the inbox is closed and empty and every batch is finished."""
@@ -47,6 +47,9 @@ class BatchWorker:
                     batch = self._batcher.cut()
                     group.create_task(self._work_on(batch))
                     await asyncio.sleep(0)
+
+    def cancel(self) -> None:
+        """Members that were given up are left out when their batch begins; one that runs has other members too."""
 
     @property
     def service_s(self) -> float:
@@ -80,6 +83,7 @@ class BatchWorker:
 
     async def _work_on(self, batch: Messages) -> None:
         outbox, node = self._bench.outbox, self._node
+        batch = batch.without(self._bench.cancelled) if self._bench.cancelled else batch
         items = self._without_late([item_of(batch, index) for index in range(len(batch))])
         if not items:
             outbox.flush()

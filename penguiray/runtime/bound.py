@@ -43,6 +43,8 @@ class Item:
     """Back edges that the message's ancestors took, if any."""
     destinations: dict[int, int] | None = None
     """Where its outputs went that were sent somewhere in particular, by their index."""
+    is_pausing: bool = False
+    """Whether it waits for its next attempt."""
     raised: Exception | None = None
     """What a first attempt outside the policy stack has raised; the stack's first attempt raises it again."""
 

@@ -54,8 +54,11 @@ class ColumnWorker:
         self._slots = Slots(1)
         self._per_message_s = 0.0
         self._streams = bench.stage.last.signature.is_stream
+        self._again: dict[asyncio.Task[None], Item] = {}
         self._stacks = [
-            build_stack(node, _one_call(node, bench), self._slots, bench.executor, bench.clock, bench.rng)
+            build_stack(
+                node, _one_call(node, bench), self._slots, bench.executor, bench.clock, bench.rng, bench.cancelled
+            )
             for node in bench.nodes
         ]
 
@@ -75,6 +78,12 @@ class ColumnWorker:
                 bench.outbox.flush()
                 await bench.outbox.room()
                 await asyncio.sleep(0)
+
+    def cancel(self) -> None:
+        """End pauses before another attempt of inputs that were given up. Generators see it at their next output."""
+        for task, item in self._again.items():
+            if item.root in self._bench.cancelled and item.is_pausing:
+                task.cancel()
 
     @property
     def service_s(self) -> float:
@@ -117,7 +126,7 @@ class ColumnWorker:
             item = item_of(messages, index)
             started = time.perf_counter()
             try:
-                for output in iterate(last, item, last.context(item, 1)):
+                for output in iterate(last, item, last.context(item, 1), self._bench.cancelled):
                     yield item, output
             except BaseException as error:  # noqa: BLE001 - the border to user code
                 outcome.failed.append((len(before), item, as_error(error)))
@@ -166,7 +175,9 @@ class ColumnWorker:
                 gave_up_on(outbox, item, node, error)
             else:
                 item.raised = error
-                group.create_task(self._run_again(number, item))
+                task = group.create_task(self._run_again(number, item))
+                self._again[task] = item
+                task.add_done_callback(self._again.__delitem__)
 
     async def _run_again(self, number: int, item: Item) -> None:
         """Take one message from the node that failed on it to the end of the chain, under the full policies."""
@@ -183,7 +194,8 @@ class ColumnWorker:
         except asyncio.CancelledError as error:
             if self._bench.inbox.is_abandoned:
                 raise
-            gave_up_on(outbox, item, node, as_error(error))
+            if item.root not in self._bench.cancelled:
+                gave_up_on(outbox, item, node, as_error(error))
         except Exception as error:  # noqa: BLE001 - the border to user code
             gave_up_on(outbox, item, node, error)
         else:

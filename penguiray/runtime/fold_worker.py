@@ -47,6 +47,9 @@ class FoldWorker:
             await bench.outbox.room()
             await asyncio.sleep(0)
 
+    def cancel(self) -> None:
+        """What was added to a sum stays there; sums of whole calls are dropped by a word of their own."""
+
     @property
     def service_s(self) -> float:
         """Mean time for one message, in seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from penguiray.link.frame import Frame, Kind
@@ -48,6 +48,19 @@ class Inbox:
         lane = self._back if frame.kind is Kind.BACK else self._frames
         lane.append(_Waiting(frame, frame.messages, on_taken))
         self._filled.set()
+
+    def drop(self, roots: Container[int]) -> None:
+        """Take out what waits of these roots; control words stay."""
+        for lane in (self._frames, self._back):
+            waiting = list(lane)
+            lane.clear()
+            for one in waiting:
+                if one.frame.kind.is_data:
+                    one.messages = one.messages.without(roots)
+                if one.frame.kind.is_data and not len(one.messages):
+                    one.on_taken()
+                else:
+                    lane.append(one)
 
     def close(self) -> None:
         """No more frames will come: `take` gives None once the inbox is empty."""

@@ -12,10 +12,11 @@ from penguiray.errors import DeadlineExceeded
 from penguiray.graph.policies import Retry
 from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor, StuckError, as_error
 from penguiray.runtime.slots import Slots
 
-__all__ = ["Call", "GaveUp", "with_deadline", "with_retry", "with_slot", "with_timeout"]
+__all__ = ["Call", "GaveUp", "with_cancelled", "with_deadline", "with_retry", "with_slot", "with_timeout"]
 
 Call = Callable[[Item, int], Awaitable[Any]]
 """One attempt at an item: the item and the attempt's number, from 1."""
@@ -61,13 +62,28 @@ def with_retry(inner: Call, node: BoundNode, policy: Retry, clock: Clock, rng: r
                 raise GaveUp(error, attempt) from error
             attempt += 1
             node.count.retried += 1
-            await asyncio.sleep(pause)
+            item.is_pausing = True
+            try:
+                await asyncio.sleep(pause)
+            finally:
+                item.is_pausing = False
 
     return call
 
 
 def _too_late(item: Item, pause: float, clock: Clock) -> bool:
     return item.deadline is not None and clock.now() + pause >= item.deadline
+
+
+def with_cancelled(inner: Call, cancelled: Cancelled) -> Call:
+    """Begin nothing of an input that was given up."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        if item.root in cancelled:
+            raise asyncio.CancelledError
+        return await inner(item, attempt)
+
+    return call
 
 
 def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:

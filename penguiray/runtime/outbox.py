@@ -17,6 +17,7 @@ from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Stage, StageEdge, goes_along
 from penguiray.runtime.bound import Item
+from penguiray.runtime.cancelled import Cancelled
 
 __all__ = ["Outbox"]
 
@@ -34,7 +35,15 @@ class Outbox:
     the calls in progress give at once.
     """
 
-    def __init__(self, stage: Stage, sender: Sender, counters: Mapping[str, NodeCount], on_news: Callable[[], None]):
+    def __init__(
+        self,
+        stage: Stage,
+        sender: Sender,
+        counters: Mapping[str, NodeCount],
+        cancelled: Cancelled,
+        on_news: Callable[[], None],
+    ) -> None:
+        self._cancelled = cancelled
         self._stage = stage
         self._sender = sender
         self._counters = counters
@@ -52,6 +61,8 @@ class Outbox:
 
     def finish(self, item: Item, outputs: list[Any]) -> None:
         """A message is finished, with these outputs."""
+        if item.root in self._cancelled:
+            return
         for index, output in enumerate(outputs):
             destination, value = self._pass_on(item, index, output)
             if destination is None and self._stage.is_end:
@@ -60,6 +71,8 @@ class Outbox:
 
     def finish_column(self, done: Messages) -> None:
         """Messages are finished, each with the one output that is its value now; none goes a way of its own."""
+        if self._cancelled:
+            done = done.without(self._cancelled)
         self._report.roots += done.roots
         self._report.ids += done.ids
         self._report.counts += [1] * len(done)
@@ -79,6 +92,8 @@ class Outbox:
 
     def stream(self, item: Item, index: int, output: Any) -> None:
         """A message that is not finished has given one more output."""
+        if item.root in self._cancelled:
+            return
         destination, value = self._pass_on(item, index, output)
         if destination is None and self._stage.is_end:
             self._report.streamed.append((item.root, item.message_id, index))
@@ -86,10 +101,14 @@ class Outbox:
 
     def finish_stream(self, item: Item, count: int) -> None:
         """A message is finished whose outputs were all streamed."""
+        if item.root in self._cancelled:
+            return
         self._note(item, count)
 
     def fail(self, item: Item, node: str, attempt: int, error: BaseException) -> None:
         """A message is given up on."""
+        if item.root in self._cancelled:
+            return
         data, definitions = Failure.packed_value(item.value)
         self._note_destinations(item, item.sent)
         is_late = isinstance(error, DeadlineExceeded) and error.timeout_s is None
@@ -97,6 +116,12 @@ class Outbox:
         self._report.failures.append(
             Failure(item.root, item.message_id, node, attempt, carried, data, definitions, item.sent, is_late)
         )
+
+    def drop_cancelled(self) -> None:
+        """Take back what has not left of inputs that were given up."""
+        self._sender.drop(self._cancelled)
+        if not self.is_full:
+            self._has_room.set()
 
     def refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         """A message could not be carried to or from this replica: it ends here, under the last node's name."""

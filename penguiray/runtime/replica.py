@@ -6,8 +6,9 @@ holds; `stop` does not. 4. `close` calls the objects' `close()`.
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
@@ -18,6 +19,7 @@ from penguiray.link.transport import Transport
 from penguiray.plan.plan import Stage
 from penguiray.runtime.batch_worker import BatchWorker
 from penguiray.runtime.bound import BoundNode
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.column_worker import ColumnWorker
 from penguiray.runtime.executor import Executor, InlineExecutor, ThreadExecutor
 from penguiray.runtime.fold_worker import FoldWorker
@@ -65,9 +67,10 @@ class Replica:
         """Links to the next stages; see `connect`."""
         self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}
-        self.outbox = Outbox(stage, self.sender, counters, on_news)
+        self._cancelled = Cancelled()
+        self.outbox = Outbox(stage, self.sender, counters, self._cancelled, on_news)
         """What it gave and has not handed over yet."""
-        bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._executor, clock, rng)
+        bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._cancelled, self._executor, clock, rng)
         self._worker = _worker(bench)
 
     def connect(self, target: int, replicas: int) -> None:
@@ -87,11 +90,20 @@ class Replica:
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
         sequence = frame.sequence
+        if self._cancelled and frame.kind.is_data:
+            frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
 
         def taken() -> None:
             on_taken(Feedback(sequence, self._worker.service_s))
 
         self._inbox.put(frame, taken)
+
+    def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        """Give up single inputs, and all of whole calls: what waits of them is dropped, async code is cancelled."""
+        self._cancelled.add(roots, calls)
+        self._inbox.drop(self._cancelled)
+        self.outbox.drop_cancelled()
+        self._worker.cancel()
 
     def refuse(self, frame: Frame, error: Exception, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in whose values could not be decoded: its messages fail here."""

@@ -4,13 +4,13 @@
     retry         outside the slot, so that a message that waits for its next attempt keeps nobody out
     slot          outside the time-out, so that waiting for a slot, or for a thread that an earlier call overran in, is
                   not counted as the call's time
+    cancelled     behind the slot, so that it is asked at the last moment before each attempt
     time-out      around one attempt only, so that a retry has its full time again
     executor      where the function runs: the loop for async code, inline or a thread for sync code
     function
 
-A retry never sleeps past the deadline, and an attempt gets no more time than remains of it. Cancelling and caching
-have their places reserved: cancelled before the deadline, cache between deadline and retry. Batching and fan-out
-change how many items there are, so they are not layers.
+A retry never sleeps past the deadline, and an attempt gets no more time than remains of it. Caching has its place
+reserved between deadline and retry. Batching and fan-out change how many items there are, so they are not layers.
 """
 
 from __future__ import annotations
@@ -19,19 +19,39 @@ import random
 
 from penguiray.clock import Clock
 from penguiray.runtime.bound import BoundNode
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
-from penguiray.runtime.layers import Call, with_deadline, with_retry, with_slot, with_timeout
+from penguiray.runtime.layers import Call, with_cancelled, with_deadline, with_retry, with_slot, with_timeout
 from penguiray.runtime.slots import Slots
 
 __all__ = ["build_stack"]
 
 
 def build_stack(
-    node: BoundNode, inner: Call, slots: Slots, executor: Executor, clock: Clock, rng: random.Random
+    node: BoundNode,
+    inner: Call,
+    slots: Slots,
+    executor: Executor,
+    clock: Clock,
+    rng: random.Random,
+    cancelled: Cancelled | None,
 ) -> Call:
-    """Put a node's policies round a call of its function; a policy that was not asked for costs nothing."""
+    """Put a node's policies round a call of its function; a policy that was not asked for costs nothing.
+
+    Args:
+        node: The node.
+        inner: Calls its function.
+        slots: The replica's limit on calls at the same time.
+        executor: Where sync code runs.
+        clock: Where time comes from.
+        rng: Jitter.
+        cancelled: Inputs that were given up; None where a call is about several inputs.
+    """
     options, name = node.spec.options, node.spec.name
-    call = with_slot(with_timeout(inner, name, options.timeout_or_none, clock), slots, executor)
+    call = with_timeout(inner, name, options.timeout_or_none, clock)
+    if cancelled is not None:
+        call = with_cancelled(call, cancelled)
+    call = with_slot(call, slots, executor)
     if options.retry_or_none is not None:
         call = with_retry(call, node, options.retry_or_none, clock, rng)
     return with_deadline(call, name, clock)

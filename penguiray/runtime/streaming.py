@@ -9,6 +9,7 @@ from typing import Any
 
 from penguiray.graph.context import Context
 from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.work import Bench
 
 __all__ = ["iterate", "stream_outputs"]
@@ -36,7 +37,7 @@ async def stream_outputs(node: BoundNode, item: Item, context: Context | None, b
 
 async def _groups(node: BoundNode, item: Item, context: Context | None, bench: Bench) -> AsyncIterator[list[Any]]:
     if not node.spec.signature.is_async:
-        async for group in bench.executor.stream(iterate, node, item, context):
+        async for group in bench.executor.stream(iterate, node, item, context, bench.cancelled):
             yield group
         return
     stream = node.call(item, context)
@@ -47,9 +48,14 @@ async def _groups(node: BoundNode, item: Item, context: Context | None, bench: B
     yield _emitted(context)
 
 
-def iterate(node: BoundNode, item: Item, context: Context | None) -> Iterator[Any]:
-    """What a sync generator gives, where user code runs: before each message those that were emitted until then."""
+def iterate(node: BoundNode, item: Item, context: Context | None, cancelled: Cancelled) -> Iterator[Any]:
+    """What a sync generator gives, where user code runs: before each message those that were emitted until then.
+
+    It is left at its next message when its input is given up.
+    """
     for output in node.call(item, context):
+        if item.root in cancelled:
+            return
         yield from _emitted(context)
         if output is not None:
             yield output

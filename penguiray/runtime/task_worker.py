@@ -29,11 +29,11 @@ class TaskWorker:
         self._bench = bench
         self._size = bench.stage.concurrency
         self._slots = Slots(self._size)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Item] = {}
         self._call_s = 0.0
         self._flushing = False
         self._stacks = [
-            build_stack(node, self._call_of(node), self._slots, bench.executor, bench.clock, bench.rng)
+            build_stack(node, self._call_of(node), self._slots, bench.executor, bench.clock, bench.rng, bench.cancelled)
             for node in bench.nodes
         ]
 
@@ -49,10 +49,18 @@ class TaskWorker:
                 if isinstance(taken, Control):
                     continue
                 for index in range(len(taken)):
-                    task = group.create_task(self._work_on(item_of(taken, index)))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    item = item_of(taken, index)
+                    task = group.create_task(self._work_on(item))
+                    self._tasks[task] = item
+                    task.add_done_callback(self._tasks.__delitem__)
                 await asyncio.sleep(0)
+
+    def cancel(self) -> None:
+        """End what is under way of inputs that were given up: async calls, and pauses before another attempt."""
+        is_async = self._bench.nodes[0].spec.signature.is_async
+        for task, item in self._tasks.items():
+            if item.root in self._bench.cancelled and (is_async or item.is_pausing):
+                task.cancel()
 
     @property
     def service_s(self) -> float:
@@ -83,7 +91,8 @@ class TaskWorker:
         except asyncio.CancelledError:
             if self._bench.inbox.is_abandoned:
                 raise
-            gave_up_on(outbox, item, node, RuntimeError("the function cancelled its own task"))
+            if item.root not in self._bench.cancelled:
+                gave_up_on(outbox, item, node, RuntimeError("the function cancelled its own task"))
         except Exception as error:  # noqa: BLE001 - the border to user code
             gave_up_on(outbox, item, node, error)
         else:

@@ -12,6 +12,7 @@ from penguiray.graph.context import Context
 from penguiray.link.message import Messages
 from penguiray.plan.plan import Stage
 from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.layers import GaveUp
@@ -28,6 +29,7 @@ class Bench:
     nodes: Sequence[BoundNode]
     inbox: Inbox
     outbox: Outbox
+    cancelled: Cancelled
     executor: Executor
     clock: Clock
     rng: random.Random
@@ -38,6 +40,10 @@ class Worker(Protocol):
 
     async def run(self) -> None:
         """Work until the end."""
+        ...
+
+    def cancel(self) -> None:
+        """Inputs were given up: end what can be ended of them. Sync code that runs is left to return."""
         ...
 
     @property

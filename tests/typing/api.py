@@ -179,6 +179,16 @@ assert_type(pr.fold(none, add, len), pr.Node[Chunk, int])
 
 # -- flows and runs
 
+
+@pr.node
+def review(page: Page, ctx: pr.Context) -> Chunk | None:
+    ctx.emit(page.url, to=fetch)
+    return None
+
+
+pr.Flow(fetch >> review, back=[pr.Back(review, fetch, max_hops=8)])
+pr.Back(review, fetch, max_hops="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
 flow = pr.Flow(fetch >> split >> embed("small"), name="index")
 assert_type(flow, pr.Flow[str, Vector])
 assert_type(pr.Flow(maybe), pr.Flow[str, Page])
@@ -203,6 +213,7 @@ def sync_calls() -> None:
         assert_type(run.status(), pr.Status)
         assert_type(run.dead_letters(), list[pr.DeadLetter])
         run.ask(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the flow takes a text
+        assert_type(run.cancel("trace"), int)
         run.wait_ready(timeout_s=3)
         run.drain()
         run.stop()

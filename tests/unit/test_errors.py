@@ -50,6 +50,7 @@ def test_the_tree_says_what_the_caller_can_do() -> None:
     parents = {cls.__name__: [base.__name__ for base in cls.__bases__] for cls in PUBLIC if cls is not PenguirayError}
     assert parents == {
         "BudgetExceeded": ["PenguirayError"],
+        "Cancelled": ["PenguirayError"],
         "FlowError": ["PenguirayError"],
         "NotYetError": ["PenguirayError", "NotImplementedError"],
         "StartError": ["PenguirayError"],

@@ -14,7 +14,8 @@ from penguiray import testing
 
 def test_public_names_are_pinned() -> None:
     assert pr.__all__ == [
-        "Back", "Batch", "BudgetExceeded", "Context", "DeadLetter", "DeadlineExceeded", "Flow", "FlowError",
+        "Back", "Batch", "BudgetExceeded", "Cancelled", "Context", "DeadLetter", "DeadlineExceeded", "Flow",
+        "FlowError",
         "FlowOptions", "Graph", "LinkClosed", "Many", "ManyResults", "NoResult", "Node", "NodeError", "NodeOptions",
         "NodeStatus", "NotYetError", "PenguirayError", "PlacementError", "RemoteError", "ReplicaLost", "ResultError",
         "Retry", "Rows",

@@ -72,7 +72,7 @@ def test_forgetting_a_call_leaves_the_others(kind: type[StraightRoots] | type[Ge
     mine, others = [root_of(1, 0), root_of(1, 1)], [root_of(2, 0)]
     for some in (mine, others):
         roots.announce(some, [[child_id(root, 0) for root in some]])
-    roots.forget(1)
+    roots.drop(roots.of_call(1))
     assert [root in roots for root in (*mine, *others)] == [False, False, True]
     roots.clear()
     assert len(roots) == 0

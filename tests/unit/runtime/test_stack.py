@@ -11,6 +11,7 @@ import pytest
 
 import penguiray as pr
 from penguiray.runtime.bound import BoundNode, Item
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import InlineExecutor, StuckError
 from penguiray.runtime.layers import Call, GaveUp
 from penguiray.runtime.slots import Slots
@@ -32,7 +33,7 @@ def target(x: int) -> int:
 
 def stack(inner: Call, clock: HandClock, slots: Slots | None = None, **options: Any) -> tuple[Call, BoundNode]:
     node = BoundNode(target.options(**options).spec, destinations={}, epoch=1, clock=clock)
-    return build_stack(node, inner, slots or Slots(1), InlineExecutor(), clock, random.Random(1)), node
+    return build_stack(node, inner, slots or Slots(1), InlineExecutor(), clock, random.Random(1), Cancelled()), node
 
 
 def item(deadline: float | None = None) -> Item:

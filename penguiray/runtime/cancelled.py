@@ -1,0 +1,43 @@
+"""Inputs that were given up: nothing of them is begun any more, and nothing that they still give is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from penguiray.link.ids import call_of
+
+__all__ = ["Cancelled"]
+
+_ROOTS = 10_000
+_CALLS = 1_000
+
+
+class Cancelled:
+    """The newest roots and calls that were given up, by `root in cancelled`.
+
+    Of older ones nothing should be under way any more; if something is, it is worked on for nothing, since the caller's
+    side follows them no longer. May be asked from any thread.
+    """
+
+    __slots__ = ("_calls", "_roots")
+
+    def __init__(self) -> None:
+        self._roots: dict[int, None] = {}
+        self._calls: dict[int, None] = {}
+
+    def add(self, roots: Iterable[int], calls: Iterable[int]) -> None:
+        """Give up single inputs, and all of whole calls."""
+        _remember(self._roots, roots, _ROOTS)
+        _remember(self._calls, calls, _CALLS)
+
+    def __bool__(self) -> bool:
+        return bool(self._roots or self._calls)
+
+    def __contains__(self, root: object) -> bool:
+        return isinstance(root, int) and (root in self._roots or call_of(root) in self._calls)
+
+
+def _remember(known: dict[int, None], new: Iterable[int], most: int) -> None:
+    known.update(dict.fromkeys(new))
+    for oldest in list(known)[: max(0, len(known) - most)]:
+        del known[oldest]
