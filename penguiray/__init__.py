@@ -10,6 +10,7 @@ from penguiray.errors import (
     Cancelled,
     DeadlineExceeded,
     FlowError,
+    JoinIncomplete,
     LinkClosed,
     ManyResults,
     NodeError,
@@ -32,7 +33,7 @@ from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Retry
 from penguiray.graph.values import Many, Rows
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.observe.status import NodeStatus, Status
-from penguiray.patterns import fold, route, switch
+from penguiray.patterns import fold, join, route, switch
 from penguiray.run import Run
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ __all__ = [
     "FlowError",
     "FlowOptions",
     "Graph",
+    "JoinIncomplete",
     "LinkClosed",
     "Many",
     "ManyResults",
@@ -74,6 +76,7 @@ __all__ = [
     "bounded_map",
     "fan",
     "fold",
+    "join",
     "node",
     "route",
     "switch",

@@ -13,6 +13,7 @@ __all__ = [
     "Cancelled",
     "DeadlineExceeded",
     "FlowError",
+    "JoinIncomplete",
     "LinkClosed",
     "ManyResults",
     "NoResult",
@@ -95,6 +96,17 @@ class BudgetExceeded(PenguirayError):
 
     node: str = ""
     """The node whose output was too much."""
+
+
+class JoinIncomplete(PenguirayError):
+    """A join got fewer messages than it waits for: the cause of a `NodeError`."""
+
+    node: str = ""
+    """The join."""
+    found: int = 0
+    """Messages that came."""
+    wanted: int = 0
+    """Messages that it waits for."""
 
 
 class Cancelled(PenguirayError):

@@ -1,21 +1,22 @@
-"""Ready nodes: choose a branch by predicate or by type, and sum up the whole input."""
+"""Ready nodes: choose a branch by predicate or by type, gather what belongs together, and sum up the whole input."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, Union, get_origin, overload
+from types import GenericAlias
+from typing import Any, Literal, TypeVar, Union, get_origin, overload
 
 from penguiray.errors import FlowError
-from penguiray.graph.code import Code, describe
-from penguiray.graph.node import Graph, Node
+from penguiray.graph.code import Code, called_from, describe
+from penguiray.graph.node import GatherNode, Graph, Node
 from penguiray.graph.policies import NodeOptions
 from penguiray.graph.signature import Signature, read_signature
-from penguiray.graph.spec import NodeSpec, Shape
+from penguiray.graph.spec import JoinRule, NodeSpec, Shape
 from penguiray.graph.types import accepts, show, union_members
 
-__all__ = ["fold", "route", "switch"]
+__all__ = ["fold", "join", "route", "switch"]
 
 I = TypeVar("I")  # noqa: E741 - the input of a graph, as everywhere in this package
 O = TypeVar("O")  # noqa: E741 - the output of a graph
@@ -152,6 +153,68 @@ def switch(
     return _branched(
         NodeSpec(name, "route", Code(predicates), signature, NodeOptions(name=name), describe(branches[0][0])), graphs
     )
+
+
+@overload
+def join(
+    count: int | None = None,
+    *,
+    timeout_s: float | None = None,
+    incomplete: Literal["fail", "partial"] = "fail",
+    name: str = "join",
+) -> GatherNode: ...
+@overload
+def join(
+    count: int | None = None,
+    *,
+    key: Callable[[I], Hashable],
+    timeout_s: float | None = None,
+    incomplete: Literal["fail", "partial"] = "fail",
+    name: str = "join",
+) -> Node[I, list[I]]: ...
+def join(
+    count: int | None = None,
+    *,
+    key: Callable[[Any], Hashable] | None = None,
+    timeout_s: float | None = None,
+    incomplete: Literal["fail", "partial"] = "fail",
+    name: str = "join",
+) -> Node[Any, list[Any]]:
+    """Gather messages that belong together into one list: `a >> (b, c) >> pr.join(2)`.
+
+    Without a key the messages of one input belong together, also over branches and loops. With a key those of one
+    call of the run (all items of a `map`, say) whose key is equal; they may come from several inputs. The list is in
+    the order in which they came, which is not promised. A group never waits for ever: when nothing else is under way
+    that could complete it, it ends as it is. What is gathered lives in the memory of one replica.
+
+    Args:
+        count: Messages in a list. None: all there are, given when no more can come.
+        key: Gives a message's key.
+        timeout_s: Longest that a group waits after its first message, in seconds; what comes later is dropped. None:
+            no limit.
+        incomplete: What becomes of a group that ends with fewer than `count` messages: they fail, with
+            `JoinIncomplete` as the cause, or are given as a shorter list.
+        name: Name of the node.
+
+    Raises:
+        FlowError: `count`, `timeout_s` or `incomplete` is out of range, or the key is no sync function.
+    """
+    if count is not None and count < 1:
+        raise FlowError(f"pr.join {name!r}: count must be at least 1, not {count}")
+    if timeout_s is not None and timeout_s <= 0:
+        raise FlowError(f"pr.join {name!r}: timeout_s must be above 0, not {timeout_s}")
+    if incomplete not in {"fail", "partial"}:
+        raise FlowError(f"pr.join {name!r}: incomplete={incomplete!r}: use 'fail' or 'partial'")
+    takes, where = _ANY, called_from()
+    if key is not None:
+        _require_sync(key, f"pr.join {name!r}: key")
+        takes = read_signature(key, batched=False, owner=name).input_type
+    gives = list if takes is _ANY else GenericAlias(list, takes)
+    signature = Signature(False, False, None, takes, gives, "list")
+    rule = JoinRule(count, key is not None, timeout_s, incomplete)
+    options = NodeOptions(name=name, replicas=1)
+    kind = GatherNode if key is None else Node
+    return kind(NodeSpec(name, "join", Code(key), signature, options, where, join=rule))
 
 
 @overload

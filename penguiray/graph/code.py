@@ -12,9 +12,10 @@ import site
 import sys
 import sysconfig
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-__all__ = ["Code", "by_name", "describe", "is_importable_by_workers", "modules_by_value"]
+__all__ = ["Code", "by_name", "called_from", "describe", "is_importable_by_workers", "modules_by_value"]
 
 
 @functools.cache
@@ -77,6 +78,14 @@ def describe(code: Any) -> str:
     except AttributeError:
         line = _class_line(code)
     return f"{module}:{line}" if line else str(module)
+
+
+def called_from() -> str:
+    """Where the user called penguiray, as `module:line`: for nodes that are made of no function of the user's."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to the caller's line
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "penguiray":
+        frame = frame.f_back
+    return "?" if frame is None else f"{frame.f_globals.get('__name__', '?')}:{frame.f_lineno}"
 
 
 def _class_line(code: Any) -> int | None:

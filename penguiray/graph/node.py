@@ -9,7 +9,7 @@ from penguiray.errors import FlowError
 from penguiray.graph.code import by_name
 from penguiray.graph.spec import NodeSpec, Shape
 
-__all__ = ["ActorNode", "FunctionNode", "Graph", "Node", "fan"]
+__all__ = ["ActorNode", "FunctionNode", "GatherNode", "Graph", "Node", "fan"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -40,6 +40,8 @@ class Graph(Generic[I_contra, O_co]):
         """Nodes, edges, sources and ends."""
         return self._shape
 
+    @overload
+    def __rshift__(self: Graph[I, M | None], other: GatherNode, /) -> Graph[I, list[M]]: ...
     @overload
     def __rshift__(self, other: Graph[O_co, A], /) -> Graph[I_contra, A]: ...
     @overload
@@ -135,6 +137,12 @@ class Node(Graph[I_contra, O_co]):
 
     def __repr__(self) -> str:
         return f"<Node {self.name} from {self._spec.where}>"
+
+
+class GatherNode(Node[Any, list[Any]]):
+    """A join that takes messages of whatever type leads to it; a class of its own so that type checkers keep that."""
+
+    __slots__ = ()
 
 
 class FunctionNode(Node[I_contra, O_co], Generic[P, R_co, I_contra, O_co]):

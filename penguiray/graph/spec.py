@@ -10,10 +10,25 @@ from penguiray.graph.code import Code
 from penguiray.graph.policies import FlowOptions, NodeOptions
 from penguiray.graph.signature import Signature
 
-__all__ = ["Edge", "FlowSpec", "Loop", "NodeKind", "NodeSpec", "Shape"]
+__all__ = ["Edge", "FlowSpec", "JoinRule", "Loop", "NodeKind", "NodeSpec", "Shape"]
 
-NodeKind = Literal["function", "class", "route", "fold"]
-"""A function; a class, built once in each replica; a choice of branches; a sum over the whole input."""
+NodeKind = Literal["function", "class", "route", "fold", "join"]
+"""A function; a class, built once in each replica; a choice of branches; a sum over the whole input; a gatherer of
+messages that belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRule:
+    """When a join gives a group."""
+
+    count: int | None
+    """Messages in a group; None: all there are."""
+    is_by_key: bool
+    """Whether a group is a key within a call of the run; else it is an input."""
+    timeout_s: float | None
+    """Longest that a group waits for its next members after its first, in seconds."""
+    incomplete: Literal["fail", "partial"]
+    """What becomes of a group that ends with fewer messages than `count`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +40,7 @@ class NodeSpec:
     kind: NodeKind
     """What `code` holds."""
     code: Code
-    """The function or class; for a route the tuple of predicates, for a fold its three functions."""
+    """The function or class; the tuple of a route's predicates, a fold's three functions, or a join's key."""
     signature: Signature
     """What it takes and gives."""
     options: NodeOptions
@@ -34,24 +49,26 @@ class NodeSpec:
     """Where the user wrote it, `module:line`."""
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
     """Positional and keyword arguments of a class's constructor."""
+    join: JoinRule | None = None
+    """Set where the node is a join."""
 
     def with_options(self, options: NodeOptions) -> NodeSpec:
         """The same code as another node, under other options.
 
         Raises:
-            FlowError: A fold was given an option that it cannot have.
+            FlowError: A fold or join was given an option that it cannot have.
         """
-        if self.kind == "fold":
-            _check_fold(self.name, options)
+        if self.kind in {"fold", "join"}:
+            _check_single(f"pr.{self.kind} {self.name!r}", options)
         return replace(self, options=options, name=options.name or self.name)
 
 
-def _check_fold(name: str, options: NodeOptions) -> None:
+def _check_single(what: str, options: NodeOptions) -> None:
     if options.replicas != 1:
-        raise FlowError(f"pr.fold {name!r}: the sum lives in one replica, so replicas={options.replicas!r} cannot be")
+        raise FlowError(f"{what}: what it gathers lives in one replica, so replicas={options.replicas!r} cannot be")
     for option in ("batch", "concurrency", "retry", "timeout_s", "validate"):
         if getattr(options, option):
-            raise FlowError(f"pr.fold {name!r}: takes no option {option}; put a node before it that has it")
+            raise FlowError(f"{what}: takes no option {option}; put a node before it that has it")
 
 
 @dataclass(frozen=True, slots=True)

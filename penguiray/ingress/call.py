@@ -64,6 +64,8 @@ class Call:
         """Whether no more results will come."""
         self.failure: Exception | None = None
         """Why the whole call failed."""
+        self.parked: set[int] = set()
+        """Roots that wait at a join for other inputs of the call, with nothing else under way."""
         self.unread = 0
         """Results that wait for the consumer."""
         self.given: dict[int, int] = {}
@@ -79,7 +81,18 @@ class Call:
     @property
     def room(self) -> int:
         """Inputs that still fit into the window; 0 when no more are wanted."""
-        return 0 if self.has_ended or self.is_closed else self.window.size - self.positions + self.released
+        if self.has_ended or self.is_closed:
+            return 0
+        return self.window.size - self.positions + self.released + self.outside
+
+    @property
+    def outside(self) -> int:
+        """Inputs that the window does not count.
+
+        Those that wait at a join for others, which the window must let in, and those that are done and wait behind
+        them for their turn.
+        """
+        return len(self.parked) + (len(self._held) if self.parked else 0)
 
     @property
     def has_results(self) -> bool:
@@ -90,6 +103,11 @@ class Call:
     def is_drained(self) -> bool:
         """Whether the consumer has taken everything, and the call did not fail."""
         return self.is_closed and not self._ready and self.failure is None
+
+    def park(self, root: int) -> None:
+        """An input waits for other inputs: so it must not keep them out of the window."""
+        self.parked.add(root)
+        self._wake()
 
     def floods(self, position: int, limit: int) -> bool:
         """Whether an input that is not done has given more results than the limit, and they are not being read."""

@@ -35,7 +35,8 @@ class Ingress:
         self._clock = clock
         self._sender = Sender(transport, plan.options, epoch=epoch)
         self._batched = [stage.index for stage in plan.stages if stage.last.options.batch]
-        for index in {*plan.sources, *plan.folds, *self._batched}:
+        self._joins = plan.joins
+        for index in {*plan.sources, *plan.folds, *self._joins, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
         self._calls = 0
         self._roots = roots_for(plan)
@@ -85,7 +86,7 @@ class Ingress:
         if call.room < 1 or call.unread > self._plan.options.max_live_messages // 2:
             return False
         in_bytes = self._plan.options.retention_bytes
-        return call.live * self._sender.mean_bytes(self._plan.sources[0]) < in_bytes
+        return (call.live - len(call.parked)) * self._sender.mean_bytes(self._plan.sources[0]) < in_bytes
 
     def admit(self, call: Call, columns: list[list[Any]]) -> None:
         """Take in inputs.
@@ -126,6 +127,7 @@ class Ingress:
             call.hinted = self._batched
             for stage in call.hinted:
                 self._sender.control(Kind.END, stage, call=call.number)
+        self._close_keys(call)
         self._advance(call)
 
     def seal(self) -> None:
@@ -154,6 +156,8 @@ class Ingress:
             errors = self._open[call_of(root)].errors
             errors[position_of(root)] = Cancelled(f"input {trace_id!r} was cancelled", trace_id=trace_id)
             self._done(root, [])
+        for number in {call_of(root) for root in roots} & self._open.keys():
+            self._close_keys(self._open[number])
         return len(roots)
 
     def _roots_of(self, trace_id: str) -> list[int]:
@@ -181,13 +185,49 @@ class Ingress:
     def on_report(self, replica: LinkId, report: Report) -> None:
         """Take a replica's news in."""
         stage = self._plan.stages[report.stage]
+        for root, message_id in report.parked:
+            self._roots.park(stage, root, message_id)
         self._counters[replica] = report.counters
         for (root, message_id, _), value in zip(report.streamed, report.results, strict=False):
             self._deliver(stage, root, message_id, [value])
         self._take_finished(stage, report)
         for failure in report.failures:
             self._take_failure(stage, failure, report.destinations.get(failure.message_id))
+        if self._joins:
+            self._look_at_joins(report)
         self._sender.flush()
+
+    def _look_at_joins(self, report: Report) -> None:
+        """Close groups that can get no more messages: one that waits for nothing would wait for ever.
+
+        A group of one input is closed once nothing else of that input is under way; a group of a key once the call's
+        other inputs are done or wait at a join, too.
+        """
+        parked = {root for root, _ in report.parked}
+        touched = {*report.roots, *parked, *(failure.root for failure in report.failures)}
+        for root in touched:
+            call = self._open.get(call_of(root))
+            if call is None:
+                continue
+            call.parked.discard(root)
+            stage = self._roots.stuck_at(root)
+            rule = None if stage is None else self._plan.stages[stage].last.join
+            if stage is not None and rule is not None and not rule.is_by_key:
+                self._sender.control(Kind.CLOSE, stage, call=call.number, messages=Messages([root], [0], [None]))
+            elif stage is not None:
+                call.park(root)
+        for number in {call_of(root) for root in touched} & self._open.keys():
+            self._close_keys(self._open[number])
+
+    def _close_keys(self, call: Call) -> None:
+        """Close the first join by key if no other input of the call can bring it a message, or too many wait."""
+        waits_for_all = call.has_ended and call.live == len(call.parked)
+        if not call.parked or not (waits_for_all or call.outside > self._plan.options.max_live_messages):
+            return
+        at = {root: self._roots.stuck_at(root) for root in call.parked}
+        first = min(stage for stage in at.values() if stage is not None)
+        call.parked = {root for root, stage in at.items() if stage != first}
+        self._sender.control(Kind.CLOSE, first, call=call.number)
 
     def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
         """An input could not be sent: it ends here."""
@@ -259,6 +299,7 @@ class Ingress:
     def _done(self, root: int, values: list[Any]) -> None:
         call = self._open[call_of(root)]
         call.live -= 1
+        call.parked.discard(root)
         self.roots_done += 1
         call.put(position_of(root), self._without_lost(root, values), is_done=True)
         if not call.live and call.has_ended:

@@ -44,6 +44,14 @@ class Roots(Protocol):
         """A stage has finished a message, which had so many outputs; `chosen` says where they went, if not all ways."""
         ...
 
+    def park(self, stage: Stage, root: int, message_id: int) -> None:
+        """A message waits at a join."""
+        ...
+
+    def stuck_at(self, root: int) -> int | None:
+        """The join at which a root waits whose other messages are all finished; None for any other root."""
+        ...
+
     def of_call(self, call: int) -> list[int]:
         """Roots of a call that are not done."""
         ...
@@ -111,6 +119,12 @@ class StraightRoots:
         self._reported[root] = after
         return News.OPEN
 
+    def park(self, stage: Stage, root: int, message_id: int) -> None:
+        """See `Roots`; a straight flow has no join."""
+
+    def stuck_at(self, root: int) -> None:
+        """See `Roots`."""
+
     def of_call(self, call: int) -> list[int]:
         """See `Roots`."""
         return [root for root in self._reported if call_of(root) == call]
@@ -160,6 +174,16 @@ class GeneralRoots:
             del self._ledgers[root]
             return News.OVER
         return News.OPEN
+
+    def park(self, stage: Stage, root: int, message_id: int) -> None:
+        """See `Roots`."""
+        if root in self._ledgers:
+            self._ledgers[root].park(message_id, stage.index)
+
+    def stuck_at(self, root: int) -> int | None:
+        """See `Roots`."""
+        ledger = self._ledgers.get(root)
+        return None if ledger is None else ledger.stuck_at
 
     def of_call(self, call: int) -> list[int]:
         """See `Roots`."""

@@ -35,6 +35,9 @@ class Kind(enum.IntEnum):
     BACK = 5
     """Messages on a way back: served before data, so that loops end before new work begins."""
 
+    CLOSE = 6
+    """Nothing more can come to a join, of an input or of a whole call: its group ends as it is."""
+
     @property
     def is_data(self) -> bool:
         """Whether it carries messages, and is no control word."""

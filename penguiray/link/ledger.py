@@ -12,15 +12,17 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    """Open and finished messages of one root."""
+    """Open, parked and finished messages of one root."""
 
-    __slots__ = ("finished", "open")
+    __slots__ = ("finished", "open", "parked")
 
     def __init__(self, announced: Iterable[int]) -> None:
         self.open: set[int] = set(announced)
         """Ids that were announced and are not finished."""
         self.finished: set[int] = set()
         """Ids that are finished, announced or not yet."""
+        self.parked: dict[int, int] = {}
+        """Ids that wait at a join for others, announced or not yet, each with the stage."""
 
     def finish(self, message_id: int, outputs: Iterable[int]) -> bool:
         """A message is finished and had these outputs; returns False if that was known already."""
@@ -28,16 +30,28 @@ class Ledger:
             return False
         self.finished.add(message_id)
         self.open.discard(message_id)
+        self.parked.pop(message_id, None)
         for output in outputs:
-            if output not in self.finished:
+            if output not in self.finished and output not in self.parked:
                 self.open.add(output)
         return True
 
+    def park(self, message_id: int, stage: int) -> None:
+        """A message waits at a join for others."""
+        if message_id not in self.finished:
+            self.open.discard(message_id)
+            self.parked[message_id] = stage
+
+    @property
+    def stuck_at(self) -> int | None:
+        """The first join at which messages wait, if nothing else is under way that could bring them others."""
+        return min(self.parked.values()) if self.parked and not self.open else None
+
     def __len__(self) -> int:
         """Messages that are remembered."""
-        return len(self.open) + len(self.finished)
+        return len(self.open) + len(self.parked) + len(self.finished)
 
     @property
     def is_done(self) -> bool:
         """Whether every announced message is finished."""
-        return not self.open
+        return not self.open and not self.parked

@@ -61,10 +61,12 @@ class Report:
     gives its outputs when a message is finished; else the streamed ones below."""
     streamed: list[tuple[int, int, int]] = field(default_factory=list)
     """(root, id of the input, index) of each result that came before its input was finished."""
+    parked: list[tuple[int, int]] = field(default_factory=list)
+    """(root, id) of messages that wait for others at a join. To be read before the finished ones."""
     failures: list[Failure] = field(default_factory=list)
     """Messages that were given up on; they are finished too, and not listed above."""
     counters: dict[str, NodeCount] = field(default_factory=dict)
     """What each node of the stage has done so far."""
 
     def __bool__(self) -> bool:
-        return bool(self.ids or self.results or self.failures)
+        return bool(self.ids or self.results or self.failures or self.parked)

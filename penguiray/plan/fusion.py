@@ -54,6 +54,8 @@ def _kind_reason(before: NodeSpec, node: NodeSpec) -> str | None:
             return f"{one.name!r} takes batches"
         if one.kind == "fold":
             return f"{one.name!r} sums up the whole input"
+        if one.kind == "join":
+            return f"{one.name!r} gathers messages"
     if before.signature.is_stream:
         return f"messages of {before.name!r} leave as they are yielded"
     if before.signature.context:

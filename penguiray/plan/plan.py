@@ -107,6 +107,11 @@ class Stage:
         """Whether it sums up the whole input."""
         return self.last.kind == "fold"
 
+    @property
+    def is_join(self) -> bool:
+        """Whether it gathers messages."""
+        return self.last.kind == "join"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -127,6 +132,11 @@ class Plan:
     def folds(self) -> tuple[int, ...]:
         """Fold stages in the order in which they close: none feeds one before it."""
         return tuple(stage.index for stage in self.stages if stage.is_fold)
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        """Join stages."""
+        return tuple(stage.index for stage in self.stages if stage.is_join)
 
     @property
     def concurrency(self) -> int:

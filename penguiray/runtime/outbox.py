@@ -105,6 +105,11 @@ class Outbox:
             return
         self._note(item, count)
 
+    def park(self, item: Item) -> None:
+        """A message waits here for others."""
+        if item.root not in self._cancelled:
+            self._report.parked.append((item.root, item.message_id))
+
     def fail(self, item: Item, node: str, attempt: int, error: BaseException) -> None:
         """A message is given up on."""
         if item.root in self._cancelled:

@@ -24,6 +24,7 @@ from penguiray.runtime.column_worker import ColumnWorker
 from penguiray.runtime.executor import Executor, InlineExecutor, ThreadExecutor
 from penguiray.runtime.fold_worker import FoldWorker
 from penguiray.runtime.inbox import Inbox
+from penguiray.runtime.join_worker import JoinWorker
 from penguiray.runtime.outbox import Outbox
 from penguiray.runtime.task_worker import TaskWorker
 from penguiray.runtime.work import Bench, Worker
@@ -138,6 +139,8 @@ def _worker(bench: Bench) -> Worker:
     last = bench.stage.last
     if bench.stage.is_fold:
         return FoldWorker(bench)
+    if bench.stage.is_join:
+        return JoinWorker(bench)
     if last.options.batch:
         return BatchWorker(bench)
     overlaps = bench.stage.concurrency > 1 or any(node.options.timeout_or_none for node in bench.stage.nodes)

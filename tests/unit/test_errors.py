@@ -51,6 +51,7 @@ def test_the_tree_says_what_the_caller_can_do() -> None:
     assert parents == {
         "BudgetExceeded": ["PenguirayError"],
         "Cancelled": ["PenguirayError"],
+        "JoinIncomplete": ["PenguirayError"],
         "FlowError": ["PenguirayError"],
         "NotYetError": ["PenguirayError", "NotImplementedError"],
         "StartError": ["PenguirayError"],

@@ -1,0 +1,205 @@
+"""`pr.join`: messages that belong together, by input or by key, and what becomes of those that wait for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import penguiray as pr
+
+
+@pr.node
+def enter(x: int) -> int:
+    return x
+
+
+@pr.node
+def double(x: int) -> int:
+    return 2 * x
+
+
+@pr.node
+def negate(x: int) -> int:
+    return -x
+
+
+@pr.node
+def positive(x: int) -> int | None:
+    return x if x > 0 else None
+
+
+@pr.node
+def copies(x: int) -> Iterator[int]:
+    yield from [x] * x
+
+
+@pr.node
+def total(xs: list[int]) -> int:
+    return sum(xs)
+
+
+@pr.node
+def ordered(xs: list[int]) -> tuple[int, ...]:
+    return tuple(sorted(xs))
+
+
+def last_digit(x: int) -> int:
+    return abs(x) % 10
+
+
+def cause(error: Any) -> Any:
+    assert isinstance(error, pr.NodeError)
+    return error.__cause__
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_join_gives_the_results_of_both_branches_of_one_input_together() -> None:
+    flow = pr.Flow(enter >> (double, negate) >> pr.join(2) >> ordered)
+    with flow.start() as run:
+        assert run.ask(3) == (-3, 6)
+        assert sorted(run.map(range(1, 200))) == sorted((-x, 2 * x) for x in range(1, 200))
+        assert run.status().inputs_live == 0
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("frames", [1, 1_000])
+def test_a_join_behind_a_fan_out_does_not_stop_with_one_credit(frames: int) -> None:
+    options = pr.FlowOptions(link_messages=1, frame_messages=frames)
+    flow = pr.Flow(enter >> (double, negate.options(replicas=2)) >> pr.join(2) >> total, options=options)
+    assert sorted(flow.collect(range(50), window=50)) == list(range(50))
+
+
+@pytest.mark.usefixtures("engine")
+def test_without_a_count_a_join_gives_all_of_an_input_once_nothing_more_can_come() -> None:
+    flow = pr.Flow(copies >> double >> pr.join() >> total)
+    with flow.start() as run:
+        assert [run.ask_all(x) for x in (0, 1, 7)] == [[], [2], [98]]
+        assert sorted(run.collect([3, 40, 5])) == [18, 50, 3200]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() -> None:
+    flow = pr.Flow(enter >> (double, positive) >> pr.join(2, name="both") >> total)
+    with flow.start() as run:
+        assert run.ask(3) == 9
+        with pytest.raises(pr.NodeError) as caught:
+            run.ask(-3)
+        error = cause(caught.value)
+        assert caught.value.node == "both"
+        assert isinstance(error, pr.JoinIncomplete)
+        assert (error.found, error.wanted) == (1, 2)
+        assert "1 of 2 messages came before there was nothing more to come" in str(caught.value)
+        assert "incomplete='partial'" in str(caught.value)
+
+
+@pytest.mark.usefixtures("engine")
+def test_partial_gives_what_came() -> None:
+    flow = pr.Flow(enter >> (double, positive) >> pr.join(2, incomplete="partial") >> ordered)
+    with flow.start() as run:
+        assert run.ask(-3) == (-6,)
+        assert run.ask(3) == (3, 6)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_join_gives_a_list_each_time_that_it_has_enough() -> None:
+    flow = pr.Flow(copies >> pr.join(3, incomplete="partial") >> total)
+    assert sorted(flow.collect([7])) == [7, 21, 21]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_join_by_key_gathers_over_the_inputs_of_a_map_with_a_window_of_one() -> None:
+    flow = pr.Flow(enter >> pr.join(2, key=last_digit) >> ordered)
+    inputs = [1, 2, 3, 11, 13, 12]
+    with flow.start() as run:
+        for window in (1, None):
+            assert sorted(run.map(inputs, window=window)) == [(1, 11), (2, 12), (3, 13)]
+        assert sorted(run.map(inputs, ordered=True, window=1)) == [(1, 11), (2, 12), (3, 13)]
+        assert run.status().inputs_live == 0
+
+
+@pytest.mark.usefixtures("engine")
+def test_keys_that_stay_alone_end_with_the_call_and_two_calls_do_not_meet() -> None:
+    flow = pr.Flow(enter >> pr.join(2, key=last_digit, name="pair") >> ordered)
+    with flow.start() as run:
+        found = list(run.map([1, 2, 11], on_error="yield"))
+        assert (1, 11) in found
+        (error,) = [result for result in found if isinstance(result, Exception)]
+        assert "1 of 2 messages came for key 2 before there was nothing more to come" in str(error)
+        with pytest.raises(pr.NodeError, match="for key 2"):
+            run.ask(2)
+
+
+@pytest.mark.usefixtures("engine")
+def test_joins_by_key_one_behind_the_other_close_in_turn() -> None:
+    first = pr.join(2, key=last_digit, incomplete="partial", name="first")
+    second: pr.Node[int, list[int]] = pr.join(key=last_digit, name="second")
+    flow = pr.Flow(enter >> first >> total >> second >> ordered)
+    assert sorted(flow.collect([1, 11, 2, 3])) == [(2, 12), (3,)]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_group_that_is_not_complete_in_time_fails_and_what_comes_later_is_dropped() -> None:
+    @pr.node
+    async def late(x: int) -> int:
+        await asyncio.sleep(0.3)
+        return x
+
+    flow = pr.Flow(enter >> (double, late) >> pr.join(2, timeout_s=0.02) >> total)
+    with flow.start() as run:
+        with pytest.raises(pr.NodeError, match=r"1 of 2 messages came within 0.02 s"):
+            run.ask(5)
+        assert run.status().inputs_live == 0
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_key_that_raises_or_cannot_be_a_key_fails_that_message_only() -> None:
+    def key(x: int) -> Any:
+        if x == 1:
+            raise KeyError(x)
+        return [] if x == 2 else 0
+
+    with pr.Flow(enter >> pr.join(2, key=key) >> ordered).start() as run:
+        found = list(run.map([1, 2, 3, 4], on_error="yield"))
+        assert (3, 4) in found
+        assert {type(cause(result)) for result in found if isinstance(result, Exception)} == {KeyError, TypeError}
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_join_inside_a_loop_gathers_each_round() -> None:
+    @pr.node
+    def again(xs: list[int], ctx: pr.Context) -> int | None:
+        if sum(xs) < 100:
+            ctx.emit(sum(xs), to=enter)
+            return None
+        return sum(xs)
+
+    flow = pr.Flow(enter >> (double, double.options(name="twice")) >> pr.join(2) >> again, back=[pr.Back(again, enter)])
+    assert sorted(flow.collect([1, 2, 100])) == [128, 256, 400]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_cancelled_input_leaves_its_group() -> None:
+    @pr.node
+    async def stay(x: int) -> int:
+        await asyncio.sleep(60 if x == 1 else 0)
+        return x
+
+    with pr.Flow(enter >> (double, stay) >> pr.join(2) >> ordered).start() as run:
+        with pytest.raises(pr.DeadlineExceeded):
+            run.ask(1, timeout_s=0.3)
+        assert run.ask(2) == (2, 4)
+
+
+def test_a_join_that_cannot_be_is_refused_where_it_is_written() -> None:
+    with pytest.raises(pr.FlowError, match="count must be at least 1, not 0"):
+        pr.join(0)
+    with pytest.raises(pr.FlowError, match="timeout_s must be above 0"):
+        pr.join(2, timeout_s=0)
+    with pytest.raises(pr.FlowError, match="use 'fail' or 'partial'"):
+        pr.join(2, incomplete="maybe")  # type: ignore[call-overload]  # the mistake under test
+    with pytest.raises(pr.FlowError, match="lives in one replica, so replicas=2 cannot be"):
+        pr.join(2).options(replicas=2)
+    assert pr.join(2).spec.where.startswith("test_joins:")
