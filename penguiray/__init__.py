@@ -21,6 +21,7 @@ from penguiray.errors import (
     RunClosed,
     StartError,
 )
+from penguiray.explain.explanation import Explanation, Statement
 from penguiray.flow import Back, Flow, attach
 from penguiray.graph.context import Context
 from penguiray.graph.declare import actor, node
@@ -40,6 +41,7 @@ __all__ = [
     "Context",
     "DeadLetter",
     "DeadlineExceeded",
+    "Explanation",
     "Flow",
     "FlowError",
     "FlowOptions",
@@ -63,6 +65,7 @@ __all__ = [
     "Run",
     "RunClosed",
     "StartError",
+    "Statement",
     "Status",
     "actor",
     "attach",

@@ -7,6 +7,8 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
 from penguiray.errors import NotYetError
+from penguiray.explain.explain import explain_flow
+from penguiray.explain.explanation import Explanation
 from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
 from penguiray.graph.policies import FlowOptions
@@ -230,9 +232,15 @@ class Flow(Generic[I, O]):
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return [result async for result in self._amap(inputs, engine, address, wishes)]
 
-    def explain(self) -> str:
-        """Not yet: what would run and why. `print(flow.plan())` shows stages and reasons."""
-        raise NotYetError("flow.explain() is not built yet; print(flow.plan(cpus=...)) shows stages and reasons")
+    def explain(self, *, cpus: int = 1) -> Explanation:
+        """What would run on so many CPUs, and why; nothing is started and Ray is not loaded.
+
+        `print` it. It says stages, fusion, replicas, resources, retries, time limits, edges whose types are not
+        checked, delivery, order and limits, and marks what you set and what penguiray chose. On Ray a run counts the
+        cluster's CPUs itself, and gets no more replicas than the cluster's resources are enough for; the local engine
+        has one replica of each stage.
+        """
+        return explain_flow(self._spec, self.plan(cpus=cpus), cpus=cpus)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"

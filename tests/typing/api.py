@@ -182,6 +182,8 @@ assert_type(pr.fold(none, add, len), pr.Node[Chunk, int])
 flow = pr.Flow(fetch >> split >> embed("small"), name="index")
 assert_type(flow, pr.Flow[str, Vector])
 assert_type(pr.Flow(maybe), pr.Flow[str, Page])
+assert_type(flow.explain(cpus=8), pr.Explanation)
+assert_type(flow.explain().about("fetch"), tuple[pr.Statement, ...])
 
 
 def sync_calls() -> None:

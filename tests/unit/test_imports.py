@@ -16,7 +16,7 @@ LAYERS = (
     {"graph"},
     {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
-    {"local", "actors"},
+    {"local", "actors", "explain"},
     {"flow", "run", "lifecycle", "results", "config"},
     {"compat", "testing", "ui", "demo"},
 )
