@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
+from penguiray.draw.diagram import Diagram
+from penguiray.draw.mermaid import mermaid_of
 from penguiray.errors import NotYetError
 from penguiray.explain.explain import explain_flow
 from penguiray.explain.explanation import Explanation
 from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
+from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
 from penguiray.observe.progress import Progress
@@ -241,6 +244,14 @@ class Flow(Generic[I, O]):
         has one replica of each stage.
         """
         return explain_flow(self._spec, self.plan(cpus=cpus), cpus=cpus)
+
+    def to_mermaid(self) -> str:
+        """The flow as the text of a Mermaid flowchart: nodes, branches, and fused nodes in a frame."""
+        return mermaid_of(self._diagram())
+
+    def _diagram(self) -> Diagram:
+        stages = [stage.nodes for stage in self.plan().stages]
+        return diagram_of(self._spec.shape, f"flow {self.name}", stages)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"

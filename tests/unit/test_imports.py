@@ -12,6 +12,7 @@ import penguiray
 
 ROOT = Path(penguiray.__file__).parent
 LAYERS = (
+    {"draw"},
     {"errors", "events", "clock"},
     {"graph"},
     {"patterns", "bounded", "plan", "link"},
