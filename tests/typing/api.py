@@ -185,6 +185,7 @@ assert_type(pr.Flow(maybe), pr.Flow[str, Page])
 assert_type(flow.explain(cpus=8), pr.Explanation)
 assert_type(flow.explain().about("fetch"), tuple[pr.Statement, ...])
 assert_type(flow.to_mermaid(), str)
+assert_type(flow.to_svg(), str)
 
 
 def sync_calls() -> None:

@@ -46,7 +46,7 @@ TWINS = {
 }  # fmt: skip
 ALONE = {  # those that do not wait, and those that are not built yet
     pr.Run: {"name", "status", "dead_letters", "send", "results", "cancel", "explain"},
-    pr.Flow: {"name", "spec", "plan", "start", "explain", "to_mermaid"},
+    pr.Flow: {"name", "spec", "plan", "start", "explain", "to_mermaid", "to_svg"},
 }
 SYNC_ONLY = {"engine", "address", "progress", "wishes"}
 
