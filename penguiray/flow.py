@@ -7,8 +7,10 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
 from penguiray.draw.diagram import Diagram
+from penguiray.draw.html import lines, scrolled
 from penguiray.draw.mermaid import mermaid_of
 from penguiray.draw.svg import svg_of
+from penguiray.draw.text import escaped
 from penguiray.errors import NotYetError
 from penguiray.explain.explain import explain_flow
 from penguiray.explain.explanation import Explanation
@@ -253,6 +255,10 @@ class Flow(Generic[I, O]):
     def to_svg(self) -> str:
         """A drawing of the flow as the text of an SVG file, with colours for light and dark screens."""
         return svg_of(self._diagram(), is_file=True)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a drawing, with fused nodes in a frame."""
+        return lines(f"flow <b>{escaped(self.name)}</b>", scrolled(svg_of(self._diagram())))
 
     def _diagram(self) -> Diagram:
         stages = [stage.nodes for stage in self.plan().stages]

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from penguiray.draw import html
+from penguiray.draw.text import escaped
+
 __all__ = ["Explanation", "Origin", "Statement", "Topic"]
 
 Topic = Literal[
@@ -18,6 +21,7 @@ Origin = Literal["set", "default", "decided"]
 """The user said so; penguiray chose, since the user said nothing; or it follows from the flow by a rule."""
 
 _WIDTH = 100
+_BY = {"set": "you", "default": "penguiray", "decided": ""}
 _MARKS = {"set": " [set]", "default": " [default]", "decided": ""}
 
 
@@ -67,6 +71,15 @@ class Explanation:
         """What was planned, in one line."""
         cpus = "1 CPU" if self.cpus == 1 else f"{self.cpus} CPUs"
         return f"flow {self.name!r}, planned for {cpus}; nothing was started"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: one table."""
+        rows = [
+            ("" if number else topic, one.subject, one.verdict, _BY[one.origin], one.reason)
+            for topic, statements in self.topics()
+            for number, one in enumerate(statements)
+        ]
+        return html.lines(escaped(self.headline), html.table(("", "what", "holds", "chosen by", "because"), rows))
 
     def __str__(self) -> str:
         lines = [self.headline, "[set]: you said so. [default]: you did not, so penguiray chose."]
