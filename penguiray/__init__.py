@@ -24,6 +24,7 @@ from penguiray.errors import (
     RunClosed,
     StartError,
 )
+from penguiray.explain.explanation import Explanation, Statement
 from penguiray.flow import Flow, attach
 from penguiray.graph.back import Back
 from penguiray.graph.context import Context
@@ -46,6 +47,7 @@ __all__ = [
     "Context",
     "DeadLetter",
     "DeadlineExceeded",
+    "Explanation",
     "Flow",
     "FlowError",
     "FlowOptions",
@@ -70,6 +72,7 @@ __all__ = [
     "Run",
     "RunClosed",
     "StartError",
+    "Statement",
     "Status",
     "actor",
     "attach",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from penguiray.draw.errors import error_html
+
 __all__ = [
     "BudgetExceeded",
     "Cancelled",
@@ -35,6 +37,10 @@ class PenguirayError(Exception):
     def __init__(self, message: str = "", **facts: Any) -> None:
         super().__init__(message)
         self.__dict__.update(facts)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows where the error is a value: facts, causes, and tracebacks from replicas, folded."""
+        return error_html(self, {name: fact for name, fact in vars(self).items() if not name.startswith("_")})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__.copy())

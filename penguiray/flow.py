@@ -6,10 +6,18 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
+from penguiray.draw.diagram import Diagram
+from penguiray.draw.html import lines, scrolled
+from penguiray.draw.mermaid import mermaid_of
+from penguiray.draw.svg import svg_of
+from penguiray.draw.text import escaped
 from penguiray.errors import NotYetError
+from penguiray.explain.explain import explain_flow
+from penguiray.explain.explanation import Explanation
 from penguiray.graph.back import Back
 from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
+from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
 from penguiray.observe.progress import Progress
@@ -230,9 +238,31 @@ class Flow(Generic[I, O]):
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return [result async for result in self._amap(inputs, engine, address, wishes)]
 
-    def explain(self) -> str:
-        """Not yet: what would run and why. `print(flow.plan())` shows stages and reasons."""
-        raise NotYetError("flow.explain() is not built yet; print(flow.plan(cpus=...)) shows stages and reasons")
+    def explain(self, *, cpus: int = 1) -> Explanation:
+        """What would run on so many CPUs, and why; nothing is started and Ray is not loaded.
+
+        `print` it. It says stages, fusion, replicas, resources, retries, time limits, edges whose types are not
+        checked, delivery, order and limits, and marks what you set and what penguiray chose. On Ray a run counts the
+        cluster's CPUs itself, and gets no more replicas than the cluster's resources are enough for; the local engine
+        has one replica of each stage.
+        """
+        return explain_flow(self._spec, self.plan(cpus=cpus), cpus=cpus)
+
+    def to_mermaid(self) -> str:
+        """The flow as the text of a Mermaid flowchart: nodes, branches, and fused nodes in a frame."""
+        return mermaid_of(self._diagram())
+
+    def to_svg(self) -> str:
+        """A drawing of the flow as the text of an SVG file, with colours for light and dark screens."""
+        return svg_of(self._diagram(), is_file=True)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a drawing, with fused nodes in a frame."""
+        return lines(f"flow <b>{escaped(self.name)}</b>", scrolled(svg_of(self._diagram())))
+
+    def _diagram(self) -> Diagram:
+        stages = [stage.nodes for stage in self.plan().stages]
+        return diagram_of(self._spec.shape, f"flow {self.name}", stages)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"

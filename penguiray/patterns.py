@@ -69,21 +69,34 @@ def _branched(spec: NodeSpec, graphs: Sequence[Graph[Any, Any]]) -> Graph[Any, A
     return Graph(shape)
 
 
-def _otherwise(_message: object) -> bool:
-    return True
+class _Otherwise:
+    """Takes every message."""
+
+    branch_name = "default"
+
+    def __call__(self, _message: object) -> bool:
+        return True
+
+
+_otherwise = _Otherwise()
 
 
 @dataclass(frozen=True, slots=True)
-class _IsA:
+class IsA:
     """Whether a message is of one of these classes."""
 
     classes: tuple[type, ...]
+
+    @property
+    def branch_name(self) -> str:
+        """What the branch is called."""
+        return " | ".join(show(cls) for cls in self.classes)
 
     def __call__(self, message: object) -> bool:
         return isinstance(message, self.classes)
 
 
-def _switch_test(annotation: Any, graph: Graph[Any, Any], before: Sequence[_IsA], name: str) -> _IsA:
+def _switch_test(annotation: Any, graph: Graph[Any, Any], before: Sequence[IsA], name: str) -> IsA:
     classes = tuple(get_origin(member) or member for member in union_members(annotation))
     for cls in classes:
         if not isinstance(cls, type):
@@ -100,7 +113,7 @@ def _switch_test(annotation: Any, graph: Graph[Any, Any], before: Sequence[_IsA]
                 f"which takes {show(source.signature.input_type)}",
                 node=source.name,
             )
-    return _IsA(classes)
+    return IsA(classes)
 
 
 @overload
@@ -139,7 +152,7 @@ def switch(
     """
     if not branches:
         raise FlowError("pr.switch needs at least one pair (type, graph)")
-    tests: list[_IsA] = []
+    tests: list[IsA] = []
     for branch in branches:
         if not (isinstance(branch, tuple) and len(branch) == 2 and isinstance(branch[1], Graph)):
             raise FlowError(f"pr.switch {name!r}: takes pairs (type, graph), not {branch!r}")

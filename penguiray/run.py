@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from penguiray.draw.html import beside
+from penguiray.draw.svg import svg_of
 from penguiray.errors import ManyResults, NoResult, NotYetError, RunClosed
+from penguiray.graph.picture import diagram_of
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.dead_letters import DeadLetter
@@ -376,6 +379,12 @@ class Run(Lifecycle, Generic[I, O]):
     def explain(self) -> str:
         """Not yet: what limits the run. `str(run.status())` shows where it is busy."""
         raise NotYetError("run.explain() is not built yet; print(run.status()) shows where the run is busy")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the status at this moment, and a drawing of the flow."""
+        stages = [stage.nodes for stage in self._engine.plan.stages]
+        drawing = svg_of(diagram_of(self._spec.shape, f"flow {self.name}", stages))
+        return beside(self.status()._repr_html_(), drawing)
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} {self._engine.state}>"

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from penguiray.draw.html import lines, scrolled
+from penguiray.draw.svg import svg_of
+from penguiray.draw.text import escaped
 from penguiray.errors import FlowError
 from penguiray.graph.code import by_name
+from penguiray.graph.picture import diagram_of
 from penguiray.graph.spec import NodeSpec, Shape
 
 __all__ = ["ActorNode", "FunctionNode", "GatherNode", "Graph", "Node", "fan"]
@@ -65,6 +69,13 @@ class Graph(Generic[I_contra, O_co]):
     def __rrshift__(self, other: Sequence[Graph[I, I_contra]], /) -> Graph[I, O_co]:
         """Let `(a, b) >> c` mean `pr.fan(a, b) >> c`."""
         return Graph(_as_graph(other).shape.before(self._shape))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a drawing."""
+        return lines(escaped(self._caption()), scrolled(svg_of(diagram_of(self._shape, self._caption()))))
+
+    def _caption(self) -> str:
+        return f"graph of {len(self._shape.nodes)} nodes"
 
     def __repr__(self) -> str:
         edges = ", ".join(f"{edge.source.name} >> {edge.target.name}" for edge in self._shape.edges)
@@ -134,6 +145,9 @@ class Node(Graph[I_contra, O_co]):
 
     def _with_spec(self, spec: NodeSpec) -> Self:
         return type(self)(spec)
+
+    def _caption(self) -> str:
+        return f"node {self.name} from {self._spec.where}"
 
     def __repr__(self) -> str:
         return f"<Node {self.name} from {self._spec.where}>"

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from penguiray.draw.html import folded, lines, verbatim
 from penguiray.errors import DeadlineExceeded, NodeError
 from penguiray.link.failure import Failure
 
@@ -26,6 +27,18 @@ class DeadLetter:
     """Why, with the user's exception as `__cause__`."""
     trace_id: str
     """Trace id of the input that it came from."""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the message, and its error with the causes."""
+        given = folded(f"what {self.node} was given", verbatim(_repr_of(self.value)))
+        return lines(given, self.error._repr_html_())
+
+
+def _repr_of(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a user's `__repr__` is user code
+        return f"a {type(value).__name__} whose repr raises"
 
 
 class DeadLetters:

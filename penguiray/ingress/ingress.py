@@ -21,9 +21,10 @@ from penguiray.link.transport import Transport
 from penguiray.link.wire import LostValue
 from penguiray.plan.plan import Plan, Stage
 
-__all__ = ["Ingress"]
+__all__ = ["WINDOW_PER_CALL", "Ingress"]
 
-_WINDOW_PER_CALL = 4
+WINDOW_PER_CALL = 4
+"""Inputs that may be under way at first, for each call that the flow can run at the same time."""
 
 
 class Ingress:
@@ -75,7 +76,7 @@ class Ingress:
         if self._is_sealed:
             raise RunClosed(f"run {self._plan.name!r} takes no new messages: it is draining", run=self._plan.name)
         self._calls += 1
-        limit = Window(_WINDOW_PER_CALL * self._plan.concurrency, window)
+        limit = Window(WINDOW_PER_CALL * self._plan.concurrency, window)
         call = Call(self._calls, limit, ordered=ordered, facts=facts, wake=wake)
         call.folds_left = list(self._plan.folds)
         self._open[call.number] = call

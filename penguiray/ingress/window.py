@@ -7,11 +7,12 @@ window takes long. Expensive flows read few inputs ahead, cheap ones fill their 
 
 from __future__ import annotations
 
-__all__ = ["Window"]
+__all__ = ["MOST_INPUTS", "Window"]
 
 _GROW_S = 0.1
 _SHRINK_S = 1.0
-_MOST = 16_384
+MOST_INPUTS = 16_384
+"""A window grows to no more than this, unless it began larger."""
 
 
 class Window:
@@ -39,7 +40,7 @@ class Window:
             return
         took = now - self._since
         if took < _GROW_S:
-            self.size = min(max(_MOST, self._least), self.size * 2)
+            self.size = min(max(MOST_INPUTS, self._least), self.size * 2)
         elif took > _SHRINK_S:
             self.size = max(self._least, self.size // 2)
         self._counted, self._since = 0, now

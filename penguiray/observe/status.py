@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penguiray.draw import html
+from penguiray.draw.text import escaped
 from penguiray.link.report import NodeCount
 from penguiray.plan.plan import Plan
 
@@ -54,12 +56,26 @@ class Status:
     nodes: tuple[NodeStatus, ...]
     """The nodes, in the plan's order."""
 
+    @property
+    def _headline(self) -> str:
+        return (
+            f"{self.name}: {self.state}, {self.inputs_done} inputs done, {self.inputs_live} under way, "
+            f"{self.dead_letters} dead letters, {self.seconds:.1f} s"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the nodes."""
+        head = ("node", "replicas", "in", "out", "failed", "retried", "in/s", "busy")
+        rows = [
+            (node.name, node.replicas, node.taken, node.given, node.failed, node.retried, node.rate_per_s,
+             f"{node.busy:.0%}")
+            for node in self.nodes
+        ]  # fmt: skip
+        return html.lines(escaped(self._headline), html.table(head, rows))
+
     def __str__(self) -> str:
         lines = [
-            (
-                f"{self.name}: {self.state}, {self.inputs_done} inputs done, {self.inputs_live} under way, "
-                f"{self.dead_letters} dead letters, {self.seconds:.1f} s"
-            ),
+            self._headline,
             f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>6} {'retried':>7} {'in/s':>9} {'busy':>5}",
         ]
         lines += [

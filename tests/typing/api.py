@@ -195,6 +195,10 @@ pr.Back(review, fetch, max_hops="many")  # type: ignore[arg-type]  # pyright: ig
 flow = pr.Flow(fetch >> split >> embed("small"), name="index")
 assert_type(flow, pr.Flow[str, Vector])
 assert_type(pr.Flow(maybe), pr.Flow[str, Page])
+assert_type(flow.explain(cpus=8), pr.Explanation)
+assert_type(flow.explain().about("fetch"), tuple[pr.Statement, ...])
+assert_type(flow.to_mermaid(), str)
+assert_type(flow.to_svg(), str)
 
 
 def sync_calls() -> None:

@@ -12,11 +12,12 @@ import penguiray
 
 ROOT = Path(penguiray.__file__).parent
 LAYERS = (
+    {"draw"},
     {"errors", "events", "clock"},
     {"graph"},
     {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
-    {"local", "actors"},
+    {"local", "actors", "explain"},
     {"flow", "run", "lifecycle", "results", "config"},
     {"compat", "testing", "ui", "demo"},
 )

@@ -88,9 +88,9 @@ def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
     texts = dict(field_texts(pr.NodeOptions))
     assert f"1 for sync functions, {ASYNC_CONCURRENCY} for async ones" in texts["concurrency"]
     (about,) = [row[2] for row in rows_under("Arguments of a call") if row[0] == "`window`"]
-    assert f"{ingress._WINDOW_PER_CALL} times the concurrency of the flow" in about
+    assert f"{ingress.WINDOW_PER_CALL} times the concurrency of the flow" in about
     assert f"within {window._GROW_S:g} s" in about
-    assert f"up to {window._MOST:,}" in about
+    assert f"up to {window.MOST_INPUTS:,}" in about
     assert f"longer than {window._SHRINK_S:g} s" in about
 
 

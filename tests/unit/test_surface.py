@@ -14,11 +14,12 @@ from penguiray import testing
 
 def test_public_names_are_pinned() -> None:
     assert pr.__all__ == [
-        "Back", "Batch", "BudgetExceeded", "Cancelled", "Context", "DeadLetter", "DeadlineExceeded", "Flow",
-        "FlowError", "FlowOptions", "Graph", "JoinIncomplete", "LinkClosed", "Many", "ManyResults", "NoResult",
-        "Node", "NodeError", "NodeOptions", "NodeStatus", "NotYetError", "PenguirayError", "PlacementError",
-        "RemoteError", "ReplicaLost", "ResultError", "Retry", "Rows", "Run", "RunClosed", "StartError", "Status",
-        "actor", "attach", "bounded_map", "fan", "fold", "join", "node", "route", "switch",
+        "Back", "Batch", "BudgetExceeded", "Cancelled", "Context", "DeadLetter", "DeadlineExceeded", "Explanation",
+        "Flow", "FlowError", "FlowOptions", "Graph", "JoinIncomplete", "LinkClosed", "Many", "ManyResults",
+        "NoResult", "Node", "NodeError", "NodeOptions", "NodeStatus", "NotYetError", "PenguirayError",
+        "PlacementError", "RemoteError", "ReplicaLost", "ResultError", "Retry", "Rows", "Run", "RunClosed",
+        "StartError", "Statement", "Status", "actor", "attach", "bounded_map", "fan", "fold", "join", "node",
+        "route", "switch",
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
     assert testing.__all__ == ["local_engine", "ray_cluster"]
@@ -46,7 +47,7 @@ TWINS = {
 }  # fmt: skip
 ALONE = {  # those that do not wait, and those that are not built yet
     pr.Run: {"name", "status", "dead_letters", "send", "results", "cancel", "explain"},
-    pr.Flow: {"name", "spec", "plan", "start", "explain"},
+    pr.Flow: {"name", "spec", "plan", "start", "explain", "to_mermaid", "to_svg"},
 }
 SYNC_ONLY = {"engine", "address", "progress", "wishes"}
 

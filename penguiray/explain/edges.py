@@ -1,0 +1,116 @@
+"""What is said about edges: who shares a replica with whom, which branch it is, and whether its types were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from penguiray.explain.explanation import Statement
+from penguiray.graph.branches import branch_name
+from penguiray.graph.spec import Edge, FlowSpec, Loop, NodeSpec
+from penguiray.graph.types import is_checked, show
+from penguiray.patterns import IsA
+from penguiray.plan.plan import Plan
+
+__all__ = ["branch_statements", "fusion_statements", "type_statements"]
+
+
+def _name(edge: Edge) -> str:
+    return f"{edge.source.name} >> {edge.target.name}"
+
+
+def fusion_statements(spec: FlowSpec, plan: Plan) -> Iterator[Statement]:
+    """For every edge, whether its nodes share a replica."""
+    reasons = {
+        decision.subject: decision for decision in plan.decisions if decision.verdict in {"fused", "not fused"}
+    }  # fmt: skip
+    for name, edge in {_name(edge): edge for edge in spec.shape.edges}.items():
+        decision = reasons.get(name)
+        if edge.back is not None:
+            yield Statement("fusion", name, "not fused", "it is a way back", "decided")
+        elif decision is not None:
+            yield Statement("fusion", name, decision.verdict, decision.reason, "decided")
+        else:
+            yield Statement(
+                "fusion", name, "not fused", f"{edge.target.name!r} takes messages over several edges", "decided"
+            )
+
+
+def branch_statements(spec: FlowSpec) -> Iterator[Statement]:
+    """For every choosing node, its branches in the order in which they are tried."""
+    for route in spec.shape.nodes:
+        if route.kind != "route":
+            continue
+        ways: dict[int, list[str]] = {}
+        for edge in spec.successors(route):
+            ways.setdefault(edge.branch or 0, []).append(edge.target.name)
+        names = {branch: branch_name(route, branch) for branch in sorted(ways)}
+        shown = ", ".join(f"{names[branch]} to {' and '.join(ways[branch])}" for branch in names)
+        takes_all = "default" in names.values()
+        reason = "the first branch that takes a message gets it" + (
+            "" if takes_all else "; one that none takes is an error of the message"
+        )
+        yield Statement("branches", route.name, shown, reason, "decided")
+    for edge in spec.shape.edges:
+        if edge.back is not None:
+            yield _way_back(edge, edge.back)
+
+
+def _way_back(edge: Edge, loop: Loop) -> Statement:
+    names = " or ".join(cls.__name__ for cls in loop.takes)
+    what = f"takes {names}" if names else f"takes what is sent with ctx.emit(to={edge.target.name!r})"
+    why = f"at most {loop.max_hops} times along one line of descent; messages on it are served first"
+    return Statement("branches", f"{_name(edge)}, a way back", what, why, "decided")
+
+
+def type_statements(spec: FlowSpec) -> Iterator[Statement]:
+    """For the way in and every edge, whether its types were checked, and if not what is missing."""
+    for source in spec.shape.sources:
+        yield _entry(source)
+    seen: dict[str, Statement] = {}
+    for edge in spec.shape.edges:
+        seen.setdefault(_name(edge), _edge_types(edge))
+    yield from seen.values()
+    for node in spec.shape.nodes:
+        if node.options.validate:
+            yield Statement("types", node.name, "pydantic checks each message", "the node says validate=True", "set")
+
+
+def _entry(source: NodeSpec) -> Statement:
+    subject, takes = f"input >> {source.name}", source.signature.input_type
+    if _is_said(takes):
+        why = f"{source.name!r} takes {show(takes)}; an input that does not fit is refused before anything is sent"
+        return Statement("types", subject, "pydantic checks each input", why, "decided")
+    return Statement("types", subject, "unchecked", _missing(source, "takes"), "decided")
+
+
+def _edge_types(edge: Edge) -> Statement:
+    missing = []
+    if not (_is_said(edge.source.signature.output_type) or _is_by_type(edge)):
+        missing.append(_missing(edge.source, "gives"))
+    if not _is_said(edge.target.signature.input_type):
+        missing.append(_missing(edge.target, "takes"))
+    if missing:
+        return Statement("types", _name(edge), "unchecked", " and ".join(missing), "decided")
+    why = "annotations were compared when the flow was built; values are not checked again on the way"
+    return Statement("types", _name(edge), "checked", why, "decided")
+
+
+def _is_by_type(edge: Edge) -> bool:
+    """Whether a switch chooses the edge by a type, which was compared with what its graph takes."""
+    return edge.branch is not None and edge.back is None and isinstance(edge.source.code.target[edge.branch], IsA)
+
+
+def _is_said(annotation: Any) -> bool:
+    return is_checked(annotation) and annotation is not object
+
+
+def _missing(node: NodeSpec, does: str) -> str:
+    """Why nobody knows what a node takes or gives."""
+    if node.kind == "route":
+        if isinstance(node.code.target[0], IsA):
+            return f"the default of {node.name!r} takes any type"
+        return f"the first predicate of {node.name!r} ({node.where}) has no annotation"
+    if node.options.batch and node.signature.columns != "list":
+        return f"{node.name!r} ({node.where}) {does} columns, which have no type for a row"
+    return f"{node.name!r} ({node.where}) has no annotation for what it {does}"

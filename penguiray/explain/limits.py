@@ -1,0 +1,77 @@
+"""What is said about a whole flow: order, the window on inputs, credit on links, and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penguiray.explain.explanation import Origin, Statement
+from penguiray.explain.stages import in_bytes
+from penguiray.graph.policies import FlowOptions
+from penguiray.ingress.ingress import WINDOW_PER_CALL
+from penguiray.ingress.window import MOST_INPUTS
+from penguiray.plan.plan import Plan
+
+__all__ = ["credit_statements", "limit_statements", "order_statements", "window_statements"]
+
+
+def _origin(plan: Plan, *options: str) -> Origin:
+    """Whether an option differs from its default; one that was set to the default cannot be told from it."""
+    defaults = FlowOptions()
+    is_default = all(getattr(plan.options, option) == getattr(defaults, option) for option in options)
+    return "default" if is_default else "set"
+
+
+def order_statements(plan: Plan) -> Iterator[Statement]:
+    """In which order results come."""
+    yield Statement(
+        "order", plan.name, "results come as they are ready",
+        "replicas and calls overtake each other; map(ordered=True) gives results in the order of the inputs", "default",
+    )  # fmt: skip
+
+
+def window_statements(plan: Plan) -> Iterator[Statement]:
+    """How many inputs may be under way."""
+    first = WINDOW_PER_CALL * plan.concurrency
+    parts = " + ".join(
+        f"{stage.replicas} x {stage.concurrency}{f' x {stage.messages_per_call}' * (stage.messages_per_call > 1)}"
+        for stage in plan.stages
+    )
+    yield Statement(
+        "window", plan.name, f"{first:,} inputs under way at first",
+        f"that is {WINDOW_PER_CALL} times what its calls can work on at once ({parts}); it follows the flow's pace, up "
+        f"to {max(MOST_INPUTS, first):,}; map(window=...) fixes it",
+        "default",
+    )  # fmt: skip
+    yield Statement(
+        "window", plan.name, f"{in_bytes(plan.options.retention_bytes)} of inputs under way",
+        "retention_bytes bounds what a sender keeps; no more inputs are read until some are done",
+        _origin(plan, "retention_bytes"),
+    )  # fmt: skip
+
+
+def credit_statements(plan: Plan) -> Iterator[Statement]:
+    """How much may be on its way to one replica."""
+    options = plan.options
+    yield Statement(
+        "credit", plan.name, f"{options.link_messages:,} messages and {in_bytes(options.link_bytes)} on a link",
+        "a sender waits for room, so pressure goes back to the caller; one message always passes",
+        _origin(plan, "link_messages", "link_bytes"),
+    )  # fmt: skip
+    yield Statement(
+        "credit", plan.name, f"frames of up to {options.frame_messages:,} messages",
+        "a busy link gathers messages, an idle one sends at once", _origin(plan, "frame_messages"),
+    )  # fmt: skip
+    yield Statement(
+        "credit", plan.name, f"buffers above {in_bytes(options.inline_limit_bytes)} go beside the frame",
+        "on Ray the object store carries them", _origin(plan, "inline_limit_bytes"),
+    )  # fmt: skip
+
+
+def limit_statements(plan: Plan) -> Iterator[Statement]:
+    """What one input may set off."""
+    options = plan.options
+    yield Statement(
+        "limits", plan.name, f"max_live_messages={options.max_live_messages:,} and max_hops={options.max_hops}",
+        "an input that turns into more messages, or goes round more often, fails; others go on",
+        _origin(plan, "max_live_messages", "max_hops"),
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""What is said about calls of a node: batches, retries, time limits, and what becomes of a message in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penguiray.explain.explanation import Statement
+from penguiray.graph.spec import NodeSpec
+from penguiray.plan.plan import Plan
+
+__all__ = ["batch_statements", "delivery_statements", "retry_statements", "timeout_statements"]
+
+
+def _nodes(plan: Plan) -> Iterator[NodeSpec]:
+    for stage in plan.stages:
+        yield from stage.nodes
+
+
+def batch_statements(plan: Plan) -> Iterator[Statement]:
+    """How many messages one call gets."""
+    for node in _nodes(plan):
+        batch = node.options.batch_or_none
+        if batch is None:
+            yield Statement("batches", node.name, "one message a call", "the node has no batch option", "default")
+            continue
+        form = {"list": "a list", "arrow": "an Arrow table", "numpy": "an array"}[node.signature.columns]
+        verdict = f"{form} of up to {batch.max_size} messages a call"
+        why = f"the node says so; the oldest message waits up to {batch.max_wait_s:g} s for others"
+        yield Statement("batches", node.name, verdict, why, "set")
+
+
+def retry_statements(plan: Plan) -> Iterator[Statement]:
+    """Whether a failed call is made again."""
+    for node in _nodes(plan):
+        retry = node.options.retry_or_none
+        if retry is None:
+            why = "running twice is not free of effects; what fails becomes a dead letter"
+            yield Statement("retries", node.name, "never", why, "default")
+            continue
+        on = ", ".join(kind.__name__ for kind in retry.on)
+        verdict = f"up to {retry.max_attempts} attempts on {on}"
+        why = (
+            f"the node says so; pauses of up to {retry.initial_s:g} s, doubled each time up to {retry.max_s:g} s, hold "
+            f"no place"
+        )
+        yield Statement("retries", node.name, verdict, why, "set")
+
+
+def timeout_statements(plan: Plan) -> Iterator[Statement]:
+    """How long one attempt may take."""
+    for node in _nodes(plan):
+        limit = node.options.timeout_or_none
+        if limit is None:
+            yield Statement(
+                "time limits", node.name, "none for a call",
+                "the node sets no timeout_s; a caller's own timeout_s keeps calls from beginning too late", "default",
+            )  # fmt: skip
+            continue
+        sync = "" if node.signature.is_async else "; a sync function is not interrupted, its thread runs on"
+        yield Statement("time limits", node.name, f"{limit:g} s for an attempt", f"the node says so{sync}", "set")
+
+
+def delivery_statements(plan: Plan) -> Iterator[Statement]:
+    """What is promised of each message."""
+    for node in _nodes(plan):
+        yield Statement(
+            "delivery", node.name, "each message at least once",
+            "every input ends in results, an error or expired; the loss of a replica fails the whole run, since "
+            "nothing is sent again yet",
+            "set" if node.options.delivery else "default",
+        )  # fmt: skip
