@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.errors import ManyResults, NoResult, NotYetError, RunClosed
-from penguiray.graph.spec import FlowSpec
-from penguiray.ingress.check import InputCheck
+from penguiray.errors import ManyResults, NoResult, NotYetError
 from penguiray.ingress.dead_letters import DeadLetter
-from penguiray.ingress.engine import Engine
 from penguiray.ingress.feed import Feed, OnError, check_on_error
-from penguiray.lifecycle import Lifecycle, warn_in_loop
+from penguiray.lifecycle import warn_in_loop
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
+from penguiray.sending import Sending
 
 __all__ = ["OnError", "Run"]
 
@@ -22,7 +20,7 @@ I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this pack
 O = TypeVar("O")  # noqa: E741 - the output of a flow
 
 
-class Run(Lifecycle, Generic[I, O]):
+class Run(Sending[I, O], Generic[I, O]):
     """A running flow.
 
     1. `flow.start()` gives it at once; replicas start behind it.
@@ -37,11 +35,6 @@ class Run(Lifecycle, Generic[I, O]):
     A run may be used from several threads. A sync call made inside a running event loop blocks that loop; it warns
     once, except in a notebook.
     """
-
-    def __init__(self, engine: Engine, spec: FlowSpec) -> None:
-        super().__init__(engine, spec.name)
-        self._spec = spec
-        self._check: InputCheck | None = None
 
     # -- one input
 
@@ -320,11 +313,8 @@ class Run(Lifecycle, Generic[I, O]):
         return [result async for result in results]
 
     def _feed(self, inputs: Iterable[I], **wishes: Any) -> Feed:
-        if self._is_closing:
-            raise RunClosed(f"run {self.name!r} takes no new messages: it was drained or stopped", run=self.name)
-        if self._check is None:
-            self._check = InputCheck(self._spec.shape.sources)
-        return Feed(self._engine, self._check, inputs, **wishes)
+        self._refuse_if_closing()
+        return Feed(self._engine, self._input_check(), inputs, **wishes)
 
     def cancel(self, trace_id: str) -> int:
         """Give up the inputs of a trace; does not wait.
@@ -364,14 +354,6 @@ class Run(Lifecycle, Generic[I, O]):
             return list(self._engine.ingress.dead_letters.kept)
 
     # -- not yet
-
-    def send(self, value: I) -> str:
-        """Not yet: send one input and come back for its results."""
-        raise NotYetError(f"run.send({value!r}) is not built yet; run.map(inputs) sends and gives results in one loop")
-
-    def results(self) -> Iterator[O]:
-        """Not yet: results of what this handle has sent."""
-        raise NotYetError("run.results() is not built yet; run.map(inputs) sends and gives results in one loop")
 
     def explain(self) -> str:
         """Not yet: what limits the run. `str(run.status())` shows where it is busy."""

@@ -210,6 +210,15 @@ def sync_calls() -> None:
         for streamed in run.stream("a", timeout_s=5):
             assert_type(streamed, Vector)
         assert_type(run.collect(urls, ordered=True), list[Vector])
+        assert_type(run.send("a", trace_id="t", headers={"suffix": "x"}), str)
+        for result in run.results(until_idle=True, on_error="skip"):
+            assert_type(result, Vector)
+        for either in run.results(on_error="yield"):
+            assert_type(either, Vector | Exception)
+        for trace_id, result in run.results(with_trace=True):
+            assert_type((trace_id, result), tuple[str, Vector])
+        for trace_id, either in run.results(with_trace=True, on_error="yield"):
+            assert_type((trace_id, either), tuple[str, Vector | Exception])
         assert_type(run.status(), pr.Status)
         assert_type(run.dead_letters(), list[pr.DeadLetter])
         run.ask(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the flow takes a text
@@ -233,6 +242,11 @@ async def async_calls() -> None:
         async for vector in run.amap(urls, ordered=True, window=3):
             assert_type(vector, Vector)
         assert_type(await run.acollect(urls), list[Vector])
+        assert_type(await run.asend("a"), str)
+        async for result in run.aresults(until_idle=True):
+            assert_type(result, Vector)
+        async for trace_id, either in run.aresults(with_trace=True, on_error="yield"):
+            assert_type((trace_id, either), tuple[str, Vector | Exception])
         await run.await_ready()
         await run.adrain()
         await run.astop()

@@ -15,11 +15,10 @@ from penguiray import testing
 def test_public_names_are_pinned() -> None:
     assert pr.__all__ == [
         "Back", "Batch", "BudgetExceeded", "Cancelled", "Context", "DeadLetter", "DeadlineExceeded", "Flow",
-        "FlowError",
-        "FlowOptions", "Graph", "LinkClosed", "Many", "ManyResults", "NoResult", "Node", "NodeError", "NodeOptions",
-        "NodeStatus", "NotYetError", "PenguirayError", "PlacementError", "RemoteError", "ReplicaLost", "ResultError",
-        "Retry", "Rows",
-        "Run", "RunClosed", "StartError", "Status", "actor", "attach", "bounded_map", "fan", "fold",
+        "FlowError", "FlowOptions", "Graph", "LinkClosed", "Many", "ManyResults", "NoResult", "Node", "NodeError",
+        "NodeOptions", "NodeStatus", "NotYetError", "Overloaded", "PenguirayError", "PlacementError", "RemoteError",
+        "ReplicaLost", "ResultError", "Retry", "Rows", "Run", "RunClosed", "StartError", "Status", "actor", "attach",
+        "bounded_map", "fan", "fold",
         "node", "route", "switch",
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
@@ -41,13 +40,13 @@ def test_importing_penguiray_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
 TWINS = {
     pr.Run: {
         "ask": "aask", "ask_all": "aask_all", "stream": "astream", "map": "amap", "collect": "acollect",
-        "drain": "adrain", "stop": "astop", "wait_ready": "await_ready", "__enter__": "__aenter__",
-        "__exit__": "__aexit__",
+        "send": "asend", "results": "aresults", "drain": "adrain", "stop": "astop", "wait_ready": "await_ready",
+        "__enter__": "__aenter__", "__exit__": "__aexit__",
     },
     pr.Flow: {"map": "amap", "collect": "acollect"},
 }  # fmt: skip
 ALONE = {  # those that do not wait, and those that are not built yet
-    pr.Run: {"name", "status", "dead_letters", "send", "results", "cancel", "explain"},
+    pr.Run: {"name", "status", "dead_letters", "cancel", "explain"},
     pr.Flow: {"name", "spec", "plan", "start", "explain"},
 }
 SYNC_ONLY = {"engine", "address", "progress", "wishes"}
