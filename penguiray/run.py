@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.errors import ManyResults, NoResult, NotYetError
+from penguiray.ingress.async_inputs import AsyncInputs, refuse_async
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.ingress.feed import Feed, OnError, check_on_error
 from penguiray.lifecycle import warn_in_loop
@@ -229,6 +230,7 @@ class Run(Sending[I, O], Generic[I, O]):
             NodeError: A node failed for good and `on_error` is "raise".
             pydantic.ValidationError: An input does not fit; treated like a node's failure.
         """
+        refuse_async(inputs, "map")
         warn_in_loop("map")
         return Results(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
@@ -245,7 +247,7 @@ class Run(Sending[I, O], Generic[I, O]):
     @overload
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
@@ -255,7 +257,7 @@ class Run(Sending[I, O], Generic[I, O]):
     @overload
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["yield"],
@@ -264,15 +266,21 @@ class Run(Sending[I, O], Generic[I, O]):
     ) -> AsyncResults[O | Exception]: ...
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: OnError = "raise",
         window: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncResults[Any]:
-        """Twin of `map` for async code."""
-        return AsyncResults(self._amap(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
+        """Twin of `map` for async code, whose inputs may also be an async iterable.
+
+        That one is read by a task of its own, ahead as far as the window allows, and closed when the loop is left.
+        """
+        wishes = {"ordered": ordered, "window": window, "headers": headers}
+        if isinstance(inputs, AsyncIterable):
+            return AsyncResults(self._amap_awaited(inputs, on_error=on_error, **wishes))
+        return AsyncResults(self._amap(inputs, on_error=on_error, **wishes))
 
     async def _amap(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
         check_on_error(on_error)
@@ -286,6 +294,20 @@ class Run(Sending[I, O], Generic[I, O]):
                 else:
                     await asyncio.sleep(0)
 
+    async def _amap_awaited(self, inputs: AsyncIterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
+        check_on_error(on_error)
+        await self.await_ready()
+        with self._feed((), **wishes) as feed:
+            async with AsyncInputs(feed, inputs) as reading:
+                while not feed.is_drained:
+                    reading.go_on()
+                    for output in feed.outputs(on_error):
+                        yield output
+                    if feed.has_results:
+                        await asyncio.sleep(0)
+                    else:
+                        await feed.signal.wait_async(None)
+
     def collect(
         self,
         inputs: Iterable[I],
@@ -296,12 +318,13 @@ class Run(Sending[I, O], Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
+        refuse_async(inputs, "collect")
         warn_in_loop("collect")
         return list(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     async def acollect(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",

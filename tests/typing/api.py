@@ -228,8 +228,15 @@ def sync_calls() -> None:
         run.stop()
 
 
+async def found() -> AsyncIterator[str]:
+    yield "a"
+
+
 async def async_calls() -> None:
     urls = ["a", "b"]
+    async for vector in flow.amap(found()):
+        assert_type(vector, Vector)
+    assert_type(await flow.acollect(found()), list[Vector])
     async for vector in flow.amap(urls):
         assert_type(vector, Vector)
     assert_type(await flow.acollect(urls), list[Vector])
@@ -242,6 +249,9 @@ async def async_calls() -> None:
         async for vector in run.amap(urls, ordered=True, window=3):
             assert_type(vector, Vector)
         assert_type(await run.acollect(urls), list[Vector])
+        async for outcome in run.amap(found(), on_error="yield"):
+            assert_type(outcome, Vector | Exception)
+        assert_type(await run.acollect(found()), list[Vector])
         assert_type(await run.asend("a"), str)
         async for result in run.aresults(until_idle=True):
             assert_type(result, Vector)
