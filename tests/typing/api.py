@@ -194,6 +194,21 @@ assert_type(flow, pr.Flow[str, Vector])
 assert_type(pr.Flow(maybe), pr.Flow[str, Page])
 
 
+@pr.node
+def asks(url: str, ctx: pr.Context) -> Vector:
+    assert_type(ctx.ask_all(flow, url), list[Vector])
+    ctx.ask(flow, 3)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]  # the flow takes a text
+    found = ctx.ask(flow, url)
+    assert_type(found, Vector)
+    return found
+
+
+@pr.node
+async def asks_async(url: str, ctx: pr.Context) -> list[Vector]:
+    assert_type(await ctx.aask(flow, url), Vector)
+    return await ctx.aask_all(flow, url)
+
+
 def sync_calls() -> None:
     urls = ["a", "b"]
     for vector in flow.map(urls):
