@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
 
-from penguiray.errors import ManyResults, NoResult, NotYetError
+from penguiray.errors import FlowError, ManyResults, NoResult, NotYetError
 from penguiray.ingress.async_inputs import AsyncInputs, refuse_async
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.ingress.feed import Feed, OnError, check_on_error
@@ -381,6 +381,12 @@ class Run(Sending[I, O], Generic[I, O]):
     def explain(self) -> str:
         """Not yet: what limits the run. `str(run.status())` shows where it is busy."""
         raise NotYetError("run.explain() is not built yet; print(run.status()) shows where the run is busy")
+
+    def __reduce__(self) -> NoReturn:
+        raise FlowError(
+            f"run {self.name!r} cannot be sent to another process: it belongs to the one that started it. Inside a "
+            f"node use ctx.ask(flow, value), or await ctx.aask(flow, value) in an async one: it runs the flow there"
+        )
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} {self._engine.state}>"

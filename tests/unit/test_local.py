@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 
 import pytest
@@ -95,6 +96,15 @@ def test_a_node_that_asks_its_own_run_is_refused() -> None:
         runs.append(run)
         with pytest.raises(pr.NodeError, match="may not ask, drain or stop that run"):
             run.ask(1)
+
+
+def test_a_run_cannot_be_pickled_and_says_what_to_use_inside_a_node() -> None:
+    run = pr.Flow(same).start(engine="local")
+    try:
+        with pytest.raises(pr.FlowError, match=r"run 'flow' cannot be sent .* use ctx\.ask\(flow, value\)"):
+            pickle.dumps(run)
+    finally:
+        run.stop()
 
 
 def test_inside_a_node_the_local_engine_is_the_default_whatever_the_variable_says(
