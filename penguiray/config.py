@@ -1,5 +1,7 @@
 """The only reader of the environment. An argument wins over a variable, a variable over the default.
 
+Inside a node the default is the local engine, whatever the variable says: it is meant for the program.
+
 | variable | meaning | default |
 | --- | --- | --- |
 | `PENGUIRAY_ENGINE` | engine of flows that name none: `ray` or `local` | `ray` |
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from penguiray.errors import FlowError
+from penguiray.graph.inside import inside_node
 
 __all__ = ["EngineName", "engine_name", "is_notebook", "prepare_ray", "wants_progress"]
 
@@ -24,12 +27,12 @@ EngineName = Literal["ray", "local"]
 
 
 def engine_name(given: EngineName | None) -> EngineName:
-    """The engine to use.
+    """The engine to use: the one that was given, inside a node else the local one, else that of the variable.
 
     Raises:
         FlowError: There is no engine of that name.
     """
-    name = given or os.environ.get("PENGUIRAY_ENGINE") or "ray"
+    name = given or ("local" if inside_node() else os.environ.get("PENGUIRAY_ENGINE")) or "ray"
     if name == "local":
         return "local"
     if name == "ray":
@@ -38,8 +41,10 @@ def engine_name(given: EngineName | None) -> EngineName:
 
 
 def wants_progress(given: bool | None) -> bool:
-    """Whether a map on a flow shows its progress."""
-    return given if given is not None else os.environ.get("PENGUIRAY_PROGRESS", "1") != "0"
+    """Whether a map on a flow shows its progress; inside a node only if it is told to."""
+    if given is not None:
+        return given
+    return not inside_node() and os.environ.get("PENGUIRAY_PROGRESS", "1") != "0"
 
 
 def prepare_ray(given: str | None) -> str | None:

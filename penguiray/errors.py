@@ -21,6 +21,7 @@ __all__ = [
     "NoResult",
     "NodeError",
     "NotYetError",
+    "Overloaded",
     "PenguirayError",
     "PlacementError",
     "RemoteError",
@@ -83,6 +84,15 @@ class RunClosed(PenguirayError):
 
     run: str = ""
     """Name of the run."""
+
+
+class Overloaded(PenguirayError):
+    """More cannot be taken now, and waiting here would not help: read results first, then send again."""
+
+    run: str = ""
+    """Name of the run."""
+    unread: int = 0
+    """Results that nobody has read."""
 
 
 class DeadlineExceeded(PenguirayError, TimeoutError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
@@ -20,6 +20,7 @@ from penguiray.graph.node import Graph
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
+from penguiray.ingress.async_inputs import refuse_async
 from penguiray.observe.progress import Progress
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
@@ -152,6 +153,7 @@ class Flow(Generic[I, O]):
                 else yes.
             **wishes: The arguments above that `Run.map` takes.
         """
+        refuse_async(inputs, "map")
         return Results(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
     def _map(
@@ -173,7 +175,7 @@ class Flow(Generic[I, O]):
     @overload
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
@@ -185,7 +187,7 @@ class Flow(Generic[I, O]):
     @overload
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["yield"],
@@ -195,13 +197,25 @@ class Flow(Generic[I, O]):
         address: str | None = None,
     ) -> AsyncResults[O | Exception]: ...
     def amap(
-        self, inputs: Iterable[I], *, engine: EngineName | None = None, address: str | None = None, **wishes: Any
+        self,
+        inputs: Iterable[I] | AsyncIterable[I],
+        *,
+        engine: EngineName | None = None,
+        address: str | None = None,
+        **wishes: Any,
     ) -> AsyncResults[Any]:
-        """Twin of `map` for async code; leave an unfinished loop inside `async with`, which stops the run."""
+        """Twin of `map` for async code; leave an unfinished loop inside `async with`, which stops the run.
+
+        Inputs may also be an async iterable; see `Run.amap`.
+        """
         return AsyncResults(self._amap(inputs, engine, address, wishes))
 
     async def _amap(
-        self, inputs: Iterable[I], engine: EngineName | None, address: str | None, wishes: dict[str, Any]
+        self,
+        inputs: Iterable[I] | AsyncIterable[I],
+        engine: EngineName | None,
+        address: str | None,
+        wishes: dict[str, Any],
     ) -> AsyncIterator[Any]:
         async with self.start(engine=engine, address=address) as run, run.amap(inputs, **wishes) as results:
             async for result in results:
@@ -220,12 +234,13 @@ class Flow(Generic[I, O]):
         progress: bool | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
+        refuse_async(inputs, "collect")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return list(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
     async def acollect(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from penguiray.config import is_notebook
 from penguiray.errors import DeadlineExceeded, RunClosed, StartError
+from penguiray.graph.inside import inside_node
 from penguiray.ingress.engine import Engine, Signal
 from penguiray.ingress.feed import is_loop_running
 
@@ -186,8 +187,11 @@ async def _in_thread(function: Any, **keywords: Any) -> None:
 
 
 def warn_in_loop(call: str) -> None:
-    """Say that a sync call blocks the event loop that runs in this thread, if one does and it is no notebook's."""
-    if is_loop_running() and not is_notebook():
+    """Say that a sync call blocks the event loop that runs in this thread, if one does and it is no notebook's.
+
+    Nor that of the local engine with a sync node: that one is held up by the node anyway.
+    """
+    if is_loop_running() and not is_notebook() and inside_node() != "sync":
         twin = "await_ready" if call == "wait_ready" else f"a{call}"
         warnings.warn(
             f"run.{call}() blocks the event loop that runs here; use run.{twin}() instead", RuntimeWarning, stacklevel=3

@@ -11,7 +11,10 @@ O_co = TypeVar("O_co", covariant=True)
 
 
 class Results(Iterator[O_co], Generic[O_co]):
-    """Results as they come. `close()`, the end of a `with` block, or dropping it gives up what is under way."""
+    """Results as they come. `close()`, the end of a `with` block, or dropping it gives up what is under way.
+
+    Those of `run.results()` are left to the next reader instead.
+    """
 
     def __init__(self, items: Iterator[O_co]) -> None:
         self._items = cast("Generator[O_co, None, None]", items)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, Generic, Literal, TypeVar, overload
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
 
 from penguiray.draw.html import beside
 from penguiray.draw.svg import svg_of
-from penguiray.errors import ManyResults, NoResult, NotYetError, RunClosed
+from penguiray.errors import FlowError, ManyResults, NoResult, NotYetError
 from penguiray.graph.picture import diagram_of
-from penguiray.graph.spec import FlowSpec
-from penguiray.ingress.check import InputCheck
+from penguiray.ingress.async_inputs import AsyncInputs, refuse_async
 from penguiray.ingress.dead_letters import DeadLetter
-from penguiray.ingress.engine import Engine
 from penguiray.ingress.feed import Feed, OnError, check_on_error
-from penguiray.lifecycle import Lifecycle, warn_in_loop
+from penguiray.lifecycle import warn_in_loop
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
+from penguiray.sending import Sending
 
 __all__ = ["OnError", "Run"]
 
@@ -25,7 +24,7 @@ I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this pack
 O = TypeVar("O")  # noqa: E741 - the output of a flow
 
 
-class Run(Lifecycle, Generic[I, O]):
+class Run(Sending[I, O], Generic[I, O]):
     """A running flow.
 
     1. `flow.start()` gives it at once; replicas start behind it.
@@ -40,11 +39,6 @@ class Run(Lifecycle, Generic[I, O]):
     A run may be used from several threads. A sync call made inside a running event loop blocks that loop; it warns
     once, except in a notebook.
     """
-
-    def __init__(self, engine: Engine, spec: FlowSpec) -> None:
-        super().__init__(engine, spec.name)
-        self._spec = spec
-        self._check: InputCheck | None = None
 
     # -- one input
 
@@ -239,6 +233,7 @@ class Run(Lifecycle, Generic[I, O]):
             NodeError: A node failed for good and `on_error` is "raise".
             pydantic.ValidationError: An input does not fit; treated like a node's failure.
         """
+        refuse_async(inputs, "map")
         warn_in_loop("map")
         return Results(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
@@ -255,7 +250,7 @@ class Run(Lifecycle, Generic[I, O]):
     @overload
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
@@ -265,7 +260,7 @@ class Run(Lifecycle, Generic[I, O]):
     @overload
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["yield"],
@@ -274,15 +269,21 @@ class Run(Lifecycle, Generic[I, O]):
     ) -> AsyncResults[O | Exception]: ...
     def amap(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: OnError = "raise",
         window: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncResults[Any]:
-        """Twin of `map` for async code."""
-        return AsyncResults(self._amap(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
+        """Twin of `map` for async code, whose inputs may also be an async iterable.
+
+        That one is read by a task of its own, ahead as far as the window allows, and closed when the loop is left.
+        """
+        wishes = {"ordered": ordered, "window": window, "headers": headers}
+        if isinstance(inputs, AsyncIterable):
+            return AsyncResults(self._amap_awaited(inputs, on_error=on_error, **wishes))
+        return AsyncResults(self._amap(inputs, on_error=on_error, **wishes))
 
     async def _amap(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
         check_on_error(on_error)
@@ -296,6 +297,20 @@ class Run(Lifecycle, Generic[I, O]):
                 else:
                     await asyncio.sleep(0)
 
+    async def _amap_awaited(self, inputs: AsyncIterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
+        check_on_error(on_error)
+        await self.await_ready()
+        with self._feed((), **wishes) as feed:
+            async with AsyncInputs(feed, inputs) as reading:
+                while not feed.is_drained:
+                    reading.go_on()
+                    for output in feed.outputs(on_error):
+                        yield output
+                    if feed.has_results:
+                        await asyncio.sleep(0)
+                    else:
+                        await feed.signal.wait_async(None)
+
     def collect(
         self,
         inputs: Iterable[I],
@@ -306,12 +321,13 @@ class Run(Lifecycle, Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
+        refuse_async(inputs, "collect")
         warn_in_loop("collect")
         return list(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     async def acollect(
         self,
-        inputs: Iterable[I],
+        inputs: Iterable[I] | AsyncIterable[I],
         *,
         ordered: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
@@ -323,11 +339,8 @@ class Run(Lifecycle, Generic[I, O]):
         return [result async for result in results]
 
     def _feed(self, inputs: Iterable[I], **wishes: Any) -> Feed:
-        if self._is_closing:
-            raise RunClosed(f"run {self.name!r} takes no new messages: it was drained or stopped", run=self.name)
-        if self._check is None:
-            self._check = InputCheck(self._spec.shape.sources)
-        return Feed(self._engine, self._check, inputs, **wishes)
+        self._refuse_if_closing()
+        return Feed(self._engine, self._input_check(), inputs, **wishes)
 
     def cancel(self, trace_id: str) -> int:
         """Give up the inputs of a trace; does not wait.
@@ -368,14 +381,6 @@ class Run(Lifecycle, Generic[I, O]):
 
     # -- not yet
 
-    def send(self, value: I) -> str:
-        """Not yet: send one input and come back for its results."""
-        raise NotYetError(f"run.send({value!r}) is not built yet; run.map(inputs) sends and gives results in one loop")
-
-    def results(self) -> Iterator[O]:
-        """Not yet: results of what this handle has sent."""
-        raise NotYetError("run.results() is not built yet; run.map(inputs) sends and gives results in one loop")
-
     def explain(self) -> str:
         """Not yet: what limits the run. `str(run.status())` shows where it is busy."""
         raise NotYetError("run.explain() is not built yet; print(run.status()) shows where the run is busy")
@@ -385,6 +390,12 @@ class Run(Lifecycle, Generic[I, O]):
         stages = [stage.nodes for stage in self._engine.plan.stages]
         drawing = svg_of(diagram_of(self._spec.shape, f"flow {self.name}", stages))
         return beside(self.status()._repr_html_(), drawing)
+
+    def __reduce__(self) -> NoReturn:
+        raise FlowError(
+            f"run {self.name!r} cannot be sent to another process: it belongs to the one that started it. Inside a "
+            f"node use ctx.ask(flow, value), or await ctx.aask(flow, value) in an async one: it runs the flow there"
+        )
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} {self._engine.state}>"

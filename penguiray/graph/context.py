@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, TypeVar
 
-from penguiray.errors import NodeError, NotYetError
+from penguiray.errors import FlowError, NodeError, NotYetError
+from penguiray.graph.subflow import Subflow, Subrun
 from penguiray.graph.values import Routed
 
 __all__ = ["EMIT_LIMIT", "Context", "MessageFacts"]
@@ -14,11 +15,17 @@ EMIT_LIMIT = 1_000
 """Most messages that one call may emit; a generator has no such limit, since it can be made to wait."""
 
 
+A = TypeVar("A")
+B = TypeVar("B")
+
+
 class MessageFacts(Protocol):
-    """What the runtime tells a context about its message."""
+    """What the runtime tells a context about its message, and does for it."""
 
     trace_id: str
     headers: Mapping[str, str]
+    is_async: bool
+    """Whether the node's function is."""
 
     def remaining_s(self) -> float | None:
         """Seconds until the message's deadline, or None without one."""
@@ -27,6 +34,20 @@ class MessageFacts(Protocol):
     def destination(self, node: str) -> int:
         """How the way to a node is named, which must be the next node or at the end of a way back."""
         ...
+
+    def patience_s(self) -> float | None:
+        """Seconds until this attempt is given up, by the deadline or the node's time-out; None without either."""
+        ...
+
+    def run_of(self, flow: Subflow[A, B]) -> Subrun[A, B]:
+        """The flow, running in this replica."""
+        ...
+
+
+class _HandedDown(TypedDict):
+    timeout_s: float | None
+    trace_id: str | None
+    headers: Mapping[str, str] | None
 
 
 class Context:
@@ -63,6 +84,50 @@ class Context:
         """Seconds left until the caller's deadline, never below 0; None if there is none."""
         remaining = self._facts.remaining_s()
         return None if remaining is None else max(0.0, remaining)
+
+    def ask(self, flow: Subflow[A, B], value: A) -> B:
+        """Ask another flow and wait for its one result: for sync nodes.
+
+        The flow runs in this replica, on the local engine: it is started by the first call that asks it, shared by
+        all calls of the node in this replica, and ended with the node. So build it once, outside the function. Trace
+        id and headers go along. So does the time that is left of the caller's deadline and of the node's
+        `timeout_s`: when it is over, the flow's input is given up.
+
+        Args:
+            flow: A `pr.Flow`, of the module, of the function's closure, or of the node's object.
+            value: Its input.
+
+        Raises:
+            NodeError: A node of that flow failed for good. Not caught, it is the `__cause__` of this node's error.
+            NoResult, ManyResults: It gave another number of results than one; see `ask_all`.
+            DeadlineExceeded: The time is over.
+            FlowError: This node is async; it awaits `aask` instead.
+        """
+        return self._sync_run(flow).ask(value, **self._handed_down())
+
+    def ask_all(self, flow: Subflow[A, B], value: A) -> list[B]:
+        """Ask another flow and wait for all its results, 0 or more; otherwise like `ask`."""
+        return self._sync_run(flow).ask_all(value, **self._handed_down())
+
+    async def aask(self, flow: Subflow[A, B], value: A) -> B:
+        """Twin of `ask` for async nodes. When the node's call is cancelled, the flow's input is given up."""
+        return await self._facts.run_of(flow).aask(value, **self._handed_down())
+
+    async def aask_all(self, flow: Subflow[A, B], value: A) -> list[B]:
+        """Twin of `ask_all` for async nodes."""
+        return await self._facts.run_of(flow).aask_all(value, **self._handed_down())
+
+    def _sync_run(self, flow: Subflow[A, B]) -> Subrun[A, B]:
+        if self._facts.is_async:
+            raise FlowError(
+                f"node {self.node!r} is async: use `await ctx.aask(...)`, since ctx.ask(...) would hold up the other "
+                f"calls of its replica",
+                node=self.node,
+            )
+        return self._facts.run_of(flow)
+
+    def _handed_down(self) -> _HandedDown:
+        return {"timeout_s": self._facts.patience_s(), "trace_id": self.trace_id, "headers": self.headers}
 
     def emit(self, value: Any, *, to: Any = None, key: Any = None) -> None:
         """Give one more output message, before what the function returns; never waits.

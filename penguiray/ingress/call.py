@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from penguiray.ingress.window import Window
-from penguiray.link.message import Facts
+from penguiray.link.message import NO_FACTS, Facts
 
 __all__ = ["Call", "Part", "State", "facts_for"]
 
@@ -115,6 +115,10 @@ class Call:
             return False
         return self.unread > limit // 2 or position in self._held
 
+    def facts_of(self, roots: Sequence[int]) -> Mapping[int, Facts]:
+        """What the caller said about these inputs, by root."""
+        return NO_FACTS if self.facts is None else dict.fromkeys(roots, self.facts)
+
     def next_positions(self, count: int) -> range:
         """Admit more inputs; gives their positions."""
         self.positions += count
@@ -123,10 +127,7 @@ class Call:
     def put(self, position: int, values: list[Any], *, is_done: bool) -> None:
         """Results of an input have come, or it is done, or both."""
         error = self.errors.pop(position, None) if is_done else None
-        if not is_done:
-            self.given[position] = self.given.get(position, 0) + len(values)
-        elif self.given:
-            self.given.pop(position, None)
+        self._count_given(position, len(values), is_done=is_done)
         if self._ordered and position != self._head:
             held = self._held.setdefault(position, Part())
             held.values += values
@@ -136,6 +137,12 @@ class Call:
             if self._ordered and is_done:
                 self._move_head()
         self._wake()
+
+    def _count_given(self, position: int, values: int, *, is_done: bool) -> None:
+        if not is_done:
+            self.given[position] = self.given.get(position, 0) + values
+        elif self.given:
+            self.given.pop(position, None)
 
     def _hand_on(self, values: list[Any], ended: int, error: Exception | None) -> None:
         """Give the consumer some more, together with what waits for it already if that is not much."""

@@ -69,6 +69,16 @@ class Feed:
         return self._call.has_results or self._call.is_closed
 
     @property
+    def has_ended(self) -> bool:
+        """Whether no more inputs are taken: they have ended, or the run drains."""
+        return self._call.has_ended or self._call.is_closed
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything was taken, and nothing failed as a whole."""
+        return self._call.is_drained
+
+    @property
     def wants_input(self) -> bool:
         """Whether so much of the window is free that reading inputs is worth while."""
         return self._engine.ingress.wants_input(self._call) and self._call.room >= self._call.window.size // 4
@@ -83,15 +93,19 @@ class Feed:
             begun = self._clock.now()
             values = list(islice(self._inputs, min(self._at_once, self._call.room)))
             if not values:
-                with self._engine.lock:
-                    self._engine.ingress.end_input(self._call, hint=not self._is_ask)
+                self.end_input()
                 break
-            self._admit(values)
+            self.admit(values)
             if self._clock.now() - begun > _SLOW_S:
                 break
         return not self._call.is_drained
 
-    def _admit(self, values: list[Any]) -> None:
+    def end_input(self) -> None:
+        """No more inputs will come."""
+        with self._engine.lock:
+            self._engine.ingress.end_input(self._call, hint=not self._is_ask)
+
+    def admit(self, values: list[Any]) -> None:
         """Check values and take them in; those before and behind one that does not fit are not held up by it."""
         columns: list[list[Any]] = []
         for place, value in enumerate(values):
@@ -103,7 +117,7 @@ class Feed:
                 self._submit(columns)
                 with self._engine.lock:
                     self._engine.ingress.refuse(self._call, error)
-                self._admit(values[place + 1 :])
+                self.admit(values[place + 1 :])
                 return
             columns = columns or [[] for _ in checked]
             for column, one in zip(columns, checked, strict=True):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from penguiray.clock import Clock
 from penguiray.errors import BudgetExceeded, Cancelled, FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.roots import News, roots_for
+from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
 from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, root_of_trace, trace_id_of
-from penguiray.link.message import NO_FACTS, Facts, Messages
+from penguiray.link.message import Facts, Messages
 from penguiray.link.report import Chosen, NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
@@ -22,6 +23,8 @@ from penguiray.link.wire import LostValue
 from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["WINDOW_PER_CALL", "Ingress"]
+
+C = TypeVar("C", bound=Call)
 
 WINDOW_PER_CALL = 4
 """Inputs that may be under way at first, for each call that the flow can run at the same time."""
@@ -71,13 +74,22 @@ class Ingress:
         """Begin a call; raises the run's failure if it has one."""
         if window is not None and window < 1:
             raise FlowError(f"window={window}: at least 1 input must be allowed under way")
+        limit = Window(WINDOW_PER_CALL * self._plan.concurrency, window)
+        return self._opened(Call(self._next_number(), limit, ordered=ordered, facts=facts, wake=wake))
+
+    def open_sent(self, *, wake: Callable[[], None]) -> SentCall:
+        """Begin the call of a handle that sends; raises the run's failure if it has one."""
+        return self._opened(SentCall(self._next_number(), epoch=self._epoch, wake=wake))
+
+    def _next_number(self) -> int:
         if self.failure is not None:
             raise self.failure
         if self._is_sealed:
             raise RunClosed(f"run {self._plan.name!r} takes no new messages: it is draining", run=self._plan.name)
         self._calls += 1
-        limit = Window(WINDOW_PER_CALL * self._plan.concurrency, window)
-        call = Call(self._calls, limit, ordered=ordered, facts=facts, wake=wake)
+        return self._calls
+
+    def _opened(self, call: C) -> C:
         call.folds_left = list(self._plan.folds)
         self._open[call.number] = call
         return call
@@ -103,7 +115,7 @@ class Ingress:
         ids = [child_ids(roots, stage) for stage in self._plan.sources]
         self._roots.announce(roots, ids)
         call.live += count
-        facts = NO_FACTS if call.facts is None else dict.fromkeys(roots, call.facts)
+        facts = call.facts_of(roots)
         for stage, column, values in zip(self._plan.sources, ids, columns, strict=True):
             self._sender.offer_all(stage, Messages(roots, column, values, facts))
         self._sender.flush()
@@ -163,9 +175,14 @@ class Ingress:
 
     def _roots_of(self, trace_id: str) -> list[int]:
         """Inputs under way whose caller gave this trace id, or the one that it follows from."""
-        named = [call for call in self._open.values() if call.facts is not None and call.facts.trace_id == trace_id]
+        named = [
+            root
+            for call in self._open.values()
+            for root in self._roots.of_call(call.number)
+            if _given_trace_id(call, root) == trace_id
+        ]
         if named:
-            return [root for call in named for root in self._roots.of_call(call.number)]
+            return named
         root = root_of_trace(self._epoch, trace_id)
         return [root] if root is not None and root in self._roots else []
 
@@ -284,8 +301,8 @@ class Ingress:
     def _note_error(self, failure: Failure) -> None:
         """Keep a failure as a dead letter, and as the error of its input if that has none yet."""
         call = self._open[call_of(failure.root)]
-        given = call.facts.trace_id if call.facts is not None else ""
-        error = self.dead_letters.add(failure, given or trace_id_of(self._epoch, failure.root))
+        trace_id = _given_trace_id(call, failure.root) or trace_id_of(self._epoch, failure.root)
+        error = self.dead_letters.add(failure, trace_id)
         call.errors.setdefault(position_of(failure.root), error)
 
     def _deliver(self, stage: Stage, root: int, message_id: int, values: list[Any]) -> None:
@@ -330,8 +347,8 @@ class Ingress:
         message_id = child_id(root, stage)
         self._roots.announce([root], [[message_id]])
         call.live += 1
-        facts = NO_FACTS if call.facts is None else {root: call.facts}
-        self._sender.control(Kind.END, stage, call=call.number, messages=Messages([root], [message_id], [None], facts))
+        end = Messages([root], [message_id], [None], call.facts_of([root]))
+        self._sender.control(Kind.END, stage, call=call.number, messages=end)
 
     def _close(self, call: Call) -> None:
         del self._open[call.number]
@@ -340,6 +357,12 @@ class Ingress:
         call.close()
         if not self._open:
             self.on_idle()
+
+
+def _given_trace_id(call: Call, root: int) -> str:
+    """The trace id that the caller gave an input; empty if it gave none."""
+    given = call.facts_of([root]).get(root)
+    return "" if given is None else given.trace_id
 
 
 def _sent_elsewhere(chosen: Chosen | None) -> int:

@@ -14,6 +14,8 @@ __all__ = ["CarriedError", "Failure"]
 
 _VALUE_LIMIT = 64 * 1024
 _TEXT_LIMIT = 8 * 1024
+_CAUSES = 3
+"""Most exceptions that are carried behind the one that was raised; also the end of a chain that goes round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +32,34 @@ class CarriedError:
     """The exception itself, encoded; empty if it does not survive that."""
     definitions: tuple[tuple[str, bytes], ...] = ()
     """Definitions of the classes by value in it."""
+    cause: CarriedError | None = None
+    """What it was raised from, without a traceback of its own: the one above has it."""
 
     @classmethod
     def of(cls, error: BaseException) -> CarriedError:
-        """Pack an exception; what cannot be pickled, or not be unpickled, goes as text."""
+        """Pack an exception and its causes; what cannot be pickled, or not be unpickled, goes as text."""
+        return cls._of(error, "".join(traceback.format_exception(error))[-_VALUE_LIMIT:], _CAUSES)
+
+    @classmethod
+    def _of(cls, error: BaseException, trace: str, causes: int) -> CarriedError:
         kind = type(error)
         data, definitions = _packed(error)
-        trace = "".join(traceback.format_exception(error))[-_VALUE_LIMIT:]
-        return cls(f"{kind.__module__}.{kind.__qualname__}", _text_of(error), trace, data, definitions)
+        from_what = error.__cause__
+        cause = None if from_what is None or not causes else cls._of(from_what, "", causes - 1)
+        return cls(f"{kind.__module__}.{kind.__qualname__}", _text_of(error), trace, data, definitions, cause)
 
     def __str__(self) -> str:
         return f"{self.type_name.removeprefix('builtins.')}: {self.text}"
 
     def restore(self) -> BaseException:
-        """The exception, with the traceback of where it was raised among its notes."""
+        """The exception and what it was raised from, with the traceback of that place among its notes."""
         found = _decoded(self.data, self.definitions)
         lost = RemoteError(f"{self.type_name}: {self.text}", type_name=self.type_name)
         error: BaseException = found if isinstance(found, BaseException) else lost
-        error.add_note(f"Raised in a replica:\n{self.trace}")
+        if self.trace:
+            error.add_note(f"Raised in a replica:\n{self.trace}")
+        if self.cause is not None:
+            error.__cause__ = self.cause.restore()
         return error
 
 

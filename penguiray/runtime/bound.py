@@ -12,6 +12,7 @@ from penguiray.clock import Clock
 from penguiray.errors import FlowError
 from penguiray.graph.context import Context
 from penguiray.graph.spec import NodeSpec
+from penguiray.graph.subflow import Subflow, Subrun
 from penguiray.graph.types import is_checked
 from penguiray.graph.values import Routed
 from penguiray.link.ids import trace_id_of
@@ -19,6 +20,7 @@ from penguiray.link.message import Facts, Hops
 from penguiray.link.report import NodeCount
 from penguiray.runtime.backoff import RetryBudget
 from penguiray.runtime.executor import Executor
+from penguiray.runtime.subflows import Subflows
 
 __all__ = ["BoundNode", "Item"]
 
@@ -50,17 +52,20 @@ class Item:
 
 
 class _CallFacts:
-    """What a context may know of its message."""
+    """What a context may know of its message and of the attempt that begins now."""
 
-    __slots__ = ("_clock", "_deadline", "_destinations", "headers", "trace_id")
+    __slots__ = ("_clock", "_deadline", "_destinations", "_subflows", "_until", "headers", "is_async", "trace_id")
 
-    def __init__(self, item: Item, epoch: int, clock: Clock, destinations: Mapping[str, int]) -> None:
-        self._destinations = destinations
-        facts = item.facts
+    def __init__(self, item: Item, node: BoundNode, epoch: int, clock: Clock) -> None:
+        self._destinations = node.destinations
+        facts, timeout_s = item.facts, node.spec.options.timeout_or_none
         self.trace_id = facts.trace_id if facts and facts.trace_id else trace_id_of(epoch, item.root)
         self.headers: Mapping[str, str] = MappingProxyType(dict(facts.headers) if facts else {})
+        self.is_async = node.spec.signature.is_async
         self._deadline = item.deadline
+        self._until = None if timeout_s is None else clock.now() + timeout_s
         self._clock = clock
+        self._subflows = node.subflows
 
     def remaining_s(self) -> float | None:
         """Seconds until the deadline."""
@@ -74,11 +79,22 @@ class _CallFacts:
             known = ", ".join(map(repr, self._destinations)) or "none"
             raise FlowError(f"ctx.emit(to={node!r}): this node leads to {known}", node=node) from None
 
+    def patience_s(self) -> float | None:
+        """Seconds until this attempt is given up."""
+        ends = [end for end in (self._deadline, self._until) if end is not None]
+        return max(0.0, min(ends) - self._clock.now()) if ends else None
+
+    def run_of(self, flow: Subflow[Any, Any]) -> Subrun[Any, Any]:
+        """The flow, running in this replica."""
+        return self._subflows.run_of(flow)
+
 
 class BoundNode:
     """One node of a replica's stage."""
 
-    __slots__ = ("_clock", "_context", "_destinations", "_epoch", "_function", "_target", "budget", "count", "spec")
+    __slots__ = (
+        "_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "destinations", "spec", "subflows",
+    )  # fmt: skip
 
     def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock, destinations: Mapping[str, int]) -> None:
         """Prepare; `open` builds it.
@@ -90,10 +106,12 @@ class BoundNode:
             destinations: Nodes that its messages may be sent to, each with the name of the way.
         """
         self.spec = spec
-        self._destinations = destinations
+        self.destinations = destinations
         self.count = NodeCount()
         retry = spec.options.retry_or_none
         self.budget = None if retry is None else RetryBudget(retry)
+        self.subflows = Subflows(spec.name)
+        """Flows that the node asks."""
         self._epoch = epoch
         self._clock = clock
         self._context = spec.signature.context
@@ -111,9 +129,12 @@ class BoundNode:
         self._function = _validated(self.spec, self._target)
 
     async def close(self, executor: Executor) -> None:
-        """Call the object's `close()` if it has one."""
-        if self.spec.kind == "class" and self._target is not None:
-            await _call_if_there(self._target, "close", executor)
+        """Call the object's `close()` if it has one, and end the flows that the node has asked."""
+        try:
+            if self.spec.kind == "class" and self._target is not None:
+                await _call_if_there(self._target, "close", executor)
+        finally:
+            await self.subflows.close()
 
     @property
     def function(self) -> Any:
@@ -135,7 +156,7 @@ class BoundNode:
         """A context for one attempt, where the function wants one."""
         if self._context is None:
             return None
-        facts = _CallFacts(item, self._epoch, self._clock, self._destinations)
+        facts = _CallFacts(item, self, self._epoch, self._clock)
         return Context(facts, node=self.spec.name, message_id=item.message_id, attempt=attempt)
 
 

@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from penguiray.errors import PenguirayError
+from penguiray.graph.inside import enter_node
 
 __all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error"]
 
@@ -167,6 +168,7 @@ class _Job:
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
+    enter_node("sync")
     while (job := jobs.get()) is not None:
         if not job.future.set_running_or_notify_cancel():
             continue

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from penguiray.clock import Clock
+from penguiray.graph.inside import CallKind, enter_node
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
@@ -33,7 +34,7 @@ __all__ = ["Replica"]
 
 
 class Replica:
-    """Runs one stage. All methods belong to the loop it was made for."""
+    """Runs one stage. All methods belong to its loop; `open`, `run` and `close` are called in tasks of their own."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Replica:
             BoundNode(node, epoch=epoch, clock=clock, destinations=stage.destinations) for node in stage.nodes
         ]
         self._executor = _executor(stage, inline=inline)
+        self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         self._inbox = Inbox()
         self.sender = Sender(transport, options, epoch=epoch)
         """Links to the next stages; see `connect`."""
@@ -81,11 +83,13 @@ class Replica:
 
     async def open(self) -> None:
         """Build the nodes' objects; raises what their constructors and `setup()` raise."""
+        enter_node(self._kind)
         for node in self._nodes:
             await node.open(self._executor)
 
     async def run(self) -> None:
         """Work until the end."""
+        enter_node(self._kind)
         await self._worker.run()
 
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
@@ -128,6 +132,7 @@ class Replica:
 
     async def close(self) -> None:
         """Call the nodes' `close()`, last node first, and let the threads go."""
+        enter_node(self._kind)
         try:
             for node in reversed(self._nodes):
                 await node.close(self._executor)

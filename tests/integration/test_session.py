@@ -109,6 +109,19 @@ TOO_MUCH: list[tuple[dict[str, object], str]] = [
 
 
 @pytest.mark.usefixtures("ray_cluster")
+def test_a_node_that_has_captured_a_run_is_refused_and_pointed_to_ctx_ask() -> None:
+    with pr.Flow(same, name="captured").start(engine="local") as captured:
+
+        @pr.node
+        def asks(number: int) -> int:
+            return captured.ask(number)
+
+        text = r"'asks' \(test_session:\d+\).*run 'captured' cannot be sent to another process.*ctx\.ask\(flow, value\)"
+        with pytest.raises(pr.FlowError, match=text):
+            pr.Flow(asks, name="asking").start()
+
+
+@pytest.mark.usefixtures("ray_cluster")
 def test_a_node_that_no_host_can_hold_is_refused_with_what_it_needs_and_what_there_is() -> None:
     runs = [pr.Flow(same.options(replicas=1, **options), name="huge").start() for options, _ in TOO_MUCH]
 

@@ -201,6 +201,21 @@ assert_type(flow.to_mermaid(), str)
 assert_type(flow.to_svg(), str)
 
 
+@pr.node
+def asks(url: str, ctx: pr.Context) -> Vector:
+    assert_type(ctx.ask_all(flow, url), list[Vector])
+    ctx.ask(flow, 3)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]  # the flow takes a text
+    found = ctx.ask(flow, url)
+    assert_type(found, Vector)
+    return found
+
+
+@pr.node
+async def asks_async(url: str, ctx: pr.Context) -> list[Vector]:
+    assert_type(await ctx.aask(flow, url), Vector)
+    return await ctx.aask_all(flow, url)
+
+
 def sync_calls() -> None:
     urls = ["a", "b"]
     for vector in flow.map(urls):
@@ -217,6 +232,15 @@ def sync_calls() -> None:
         for streamed in run.stream("a", timeout_s=5):
             assert_type(streamed, Vector)
         assert_type(run.collect(urls, ordered=True), list[Vector])
+        assert_type(run.send("a", trace_id="t", headers={"suffix": "x"}), str)
+        for result in run.results(until_idle=True, on_error="skip"):
+            assert_type(result, Vector)
+        for either in run.results(on_error="yield"):
+            assert_type(either, Vector | Exception)
+        for trace_id, result in run.results(with_trace=True):
+            assert_type((trace_id, result), tuple[str, Vector])
+        for trace_id, either in run.results(with_trace=True, on_error="yield"):
+            assert_type((trace_id, either), tuple[str, Vector | Exception])
         assert_type(run.status(), pr.Status)
         assert_type(run.dead_letters(), list[pr.DeadLetter])
         run.ask(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the flow takes a text
@@ -226,8 +250,15 @@ def sync_calls() -> None:
         run.stop()
 
 
+async def found() -> AsyncIterator[str]:
+    yield "a"
+
+
 async def async_calls() -> None:
     urls = ["a", "b"]
+    async for vector in flow.amap(found()):
+        assert_type(vector, Vector)
+    assert_type(await flow.acollect(found()), list[Vector])
     async for vector in flow.amap(urls):
         assert_type(vector, Vector)
     assert_type(await flow.acollect(urls), list[Vector])
@@ -240,6 +271,14 @@ async def async_calls() -> None:
         async for vector in run.amap(urls, ordered=True, window=3):
             assert_type(vector, Vector)
         assert_type(await run.acollect(urls), list[Vector])
+        async for outcome in run.amap(found(), on_error="yield"):
+            assert_type(outcome, Vector | Exception)
+        assert_type(await run.acollect(found()), list[Vector])
+        assert_type(await run.asend("a"), str)
+        async for result in run.aresults(until_idle=True):
+            assert_type(result, Vector)
+        async for trace_id, either in run.aresults(with_trace=True, on_error="yield"):
+            assert_type((trace_id, either), tuple[str, Vector | Exception])
         await run.await_ready()
         await run.adrain()
         await run.astop()

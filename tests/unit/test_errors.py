@@ -57,6 +57,7 @@ def test_the_tree_says_what_the_caller_can_do() -> None:
         "StartError": ["PenguirayError"],
         "PlacementError": ["StartError"],
         "RunClosed": ["PenguirayError"],
+        "Overloaded": ["PenguirayError"],
         "DeadlineExceeded": ["PenguirayError", "TimeoutError"],
         "NodeError": ["PenguirayError"],
         "RemoteError": ["PenguirayError"],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 
 import pytest
 
 import penguiray as pr
+from penguiray import config
 from penguiray.runtime import executor
 
 
@@ -94,6 +96,36 @@ def test_a_node_that_asks_its_own_run_is_refused() -> None:
         runs.append(run)
         with pytest.raises(pr.NodeError, match="may not ask, drain or stop that run"):
             run.ask(1)
+
+
+def test_a_run_cannot_be_pickled_and_says_what_to_use_inside_a_node() -> None:
+    run = pr.Flow(same).start(engine="local")
+    try:
+        with pytest.raises(pr.FlowError, match=r"run 'flow' cannot be sent .* use ctx\.ask\(flow, value\)"):
+            pickle.dumps(run)
+    finally:
+        run.stop()
+
+
+def test_inside_a_node_the_local_engine_is_the_default_whatever_the_variable_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PENGUIRAY_ENGINE", "ray")
+    flow = pr.Flow(same)
+
+    @pr.node
+    def maps(x: int) -> list[int]:
+        return flow.collect(range(x))
+
+    @pr.node
+    async def asks(x: int) -> int:
+        async with flow.start() as run:
+            return await run.aask(x)
+
+    with pr.Flow(maps).start(engine="local") as mapping, pr.Flow(asks).start(engine="local") as asking:
+        assert sorted(mapping.ask(3)) == [0, 1, 2]
+        assert asking.ask(3) == 3
+    assert config.engine_name(None) == "ray"
 
 
 def test_a_run_that_is_stopped_while_it_starts_is_over_for_all_who_wait() -> None:

@@ -16,7 +16,7 @@ import penguiray as pr
 from penguiray import config, errors
 from penguiray.graph import policies
 from penguiray.graph.policies import UNSET
-from penguiray.ingress import ingress, window
+from penguiray.ingress import ingress, sent, window
 from penguiray.plan.compile import ASYNC_CONCURRENCY
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -92,6 +92,12 @@ def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
     assert f"within {window._GROW_S:g} s" in about
     assert f"up to {window.MOST_INPUTS:,}" in about
     assert f"longer than {window._SHRINK_S:g} s" in about
+
+
+def test_the_limits_of_send_are_those_of_the_code() -> None:
+    for text in (README, inspect.getdoc(pr.Run.send) or ""):
+        assert f"{sent.LIVE_LIMIT:,} inputs are under way" in text
+        assert f"{sent.UNREAD_LIMIT:,} results are unread" in text
 
 
 def test_the_table_of_errors_has_every_public_error() -> None:

@@ -16,7 +16,7 @@ def test_public_names_are_pinned() -> None:
     assert pr.__all__ == [
         "Back", "Batch", "BudgetExceeded", "Cancelled", "Context", "DeadLetter", "DeadlineExceeded", "Explanation",
         "Flow", "FlowError", "FlowOptions", "Graph", "JoinIncomplete", "LinkClosed", "Many", "ManyResults",
-        "NoResult", "Node", "NodeError", "NodeOptions", "NodeStatus", "NotYetError", "PenguirayError",
+        "NoResult", "Node", "NodeError", "NodeOptions", "NodeStatus", "NotYetError", "Overloaded", "PenguirayError",
         "PlacementError", "RemoteError", "ReplicaLost", "ResultError", "Retry", "Rows", "Run", "RunClosed",
         "StartError", "Statement", "Status", "actor", "attach", "bounded_map", "fan", "fold", "join", "node",
         "route", "switch",
@@ -40,14 +40,14 @@ def test_importing_penguiray_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
 TWINS = {
     pr.Run: {
         "ask": "aask", "ask_all": "aask_all", "stream": "astream", "map": "amap", "collect": "acollect",
-        "drain": "adrain", "stop": "astop", "wait_ready": "await_ready", "__enter__": "__aenter__",
-        "__exit__": "__aexit__",
+        "send": "asend", "results": "aresults", "drain": "adrain", "stop": "astop", "wait_ready": "await_ready",
+        "__enter__": "__aenter__", "__exit__": "__aexit__",
     },
     pr.Flow: {"map": "amap", "collect": "acollect"},
 }  # fmt: skip
 ALONE = {  # those that do not wait, and those that are not built yet
-    pr.Run: {"name", "status", "dead_letters", "send", "results", "cancel", "explain"},
     pr.Flow: {"name", "spec", "plan", "start", "explain", "to_mermaid", "to_svg"},
+    pr.Run: {"name", "status", "dead_letters", "cancel", "explain"},
 }
 SYNC_ONLY = {"engine", "address", "progress", "wishes"}
 

@@ -53,6 +53,22 @@ def test_an_exception_is_restored_with_type_facts_and_the_traceback_as_a_note() 
         assert "raise error" in back.__notes__[0]
 
 
+def test_what_it_was_raised_from_is_carried_along_and_a_round_of_causes_ends() -> None:
+    first, second = KeyError("first"), HoldsLock()
+    second.__cause__ = first
+    error = ValueError("third")
+    error.__cause__ = second
+    back = raised(error).restore()
+    assert isinstance(back.__cause__, RemoteError)
+    assert isinstance(back.__cause__.__cause__, KeyError)
+    assert "'first'" in back.__notes__[0]
+    first.__cause__ = first
+    seen, last = 0, raised(first).restore()
+    while last.__cause__ is not None:
+        seen, last = seen + 1, last.__cause__
+    assert 0 < seen < 10
+
+
 def test_one_that_cannot_travel_becomes_a_remote_error_with_its_text() -> None:
     back = raised(HoldsLock()).restore()
     assert isinstance(back, RemoteError)
