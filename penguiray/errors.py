@@ -49,6 +49,8 @@ class FlowError(PenguirayError):
 
     node: str = ""
     """The node that it is about; empty if it is about none or several."""
+    path: str = ""
+    """Where in the node that is which cannot be pickled, as `closure variable 'client' -> .lock`; else empty."""
 
 
 class NotYetError(PenguirayError, NotImplementedError):

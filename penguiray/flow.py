@@ -11,6 +11,7 @@ from penguiray.graph.check import check_flow
 from penguiray.graph.node import Graph
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
+from penguiray.link.sendable import check_sendable
 from penguiray.observe.progress import Progress
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
@@ -26,7 +27,8 @@ O = TypeVar("O")  # noqa: E741 - the output of a flow
 class Flow(Generic[I, O]):
     """A checked graph of nodes: messages of type I enter at its sources, results of type O leave at its ends.
 
-    Building a flow checks it: unique names, types that fit along every edge, no cycle, options in range.
+    Building a flow checks it: unique names, types that fit along every edge, no cycle, options in range, and nodes that
+    can be pickled, since replicas are sent them. What a node cannot be sent with, its replica has to make.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Flow(Generic[I, O]):
         if tuple(back):
             raise NotYetError("back edges are not built yet; leave `back` out")
         self._spec = check_flow(graph.shape, name, options or FlowOptions())
+        check_sendable(self._spec.shape.nodes)
 
     @property
     def name(self) -> str:
