@@ -13,6 +13,7 @@ __all__ = [
     "FlowError",
     "LinkClosed",
     "ManyResults",
+    "MessageTooLarge",
     "NoResult",
     "NodeError",
     "NotYetError",
@@ -101,6 +102,15 @@ class NodeError(PenguirayError):
     """Id of the message that the node failed on; the same after a replay."""
     trace_id: str = ""
     """Trace id of the input that the message came from, 32 hexadecimal digits."""
+
+
+class MessageTooLarge(PenguirayError):
+    """The `__cause__` of a `NodeError` whose message has more bytes than may travel: send a path or a key instead."""
+
+    size_bytes: int = 0
+    """Bytes of the message, encoded."""
+    limit_bytes: int = 0
+    """Most that it may have."""
 
 
 class RemoteError(PenguirayError):

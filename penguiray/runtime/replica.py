@@ -62,7 +62,7 @@ class Replica:
         self.sender = Sender(transport, options, epoch=epoch)
         """Links to the next stages; the shell connects them."""
         counters = {node.spec.name: node.count for node in self._nodes}
-        self.outbox = Outbox(stage, self.sender, counters, on_news)
+        self.outbox = Outbox(stage, self.sender, counters, on_news, retention_bytes=options.retention_bytes)
         """What it gave and has not handed over yet."""
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._executor, clock, rng)
         self._worker = _worker(bench)

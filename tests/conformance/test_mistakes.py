@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ class Called:
 
 
 client = Client()
+
+MIB = 1024 * 1024
 
 
 @pr.node
@@ -95,3 +98,78 @@ def test_a_node_that_cannot_be_pickled_is_refused_when_its_flow_is_built(make: M
     assert str(caught.value).endswith("Make it inside the function, or in the constructor or setup() of a class node")
     assert caught.value.node == node.name
     assert caught.value.path in str(caught.value)
+
+
+@pr.node(fuse=False, retry=pr.Retry(max_attempts=3, initial_s=0))
+def make(mebibytes: int) -> bytes:
+    return b"x" * (mebibytes * MIB)
+
+
+@pr.node(fuse=False)
+def measure(data: bytes) -> int:
+    return len(data)
+
+
+@pr.node(fuse=False)
+def make_several(mebibytes: int) -> Iterator[bytes]:
+    yield from (b"x" * size for size in (1, mebibytes * MIB, 2))
+
+
+SMALL = pr.FlowOptions(max_message_bytes=4 * MIB)
+TOO_LARGE = (
+    r"node {node!r} failed on a message: .*a message of 5\.0 MiB is larger than the 4\.0 MiB that may travel at once "
+    r".*max_message_bytes.*: send a path or a key to the data, or cut it into several messages"
+)
+
+
+def check_too_large(error: object, node: str) -> None:
+    assert isinstance(error, pr.NodeError)
+    assert re.match(TOO_LARGE.format(node=node), str(error)), error
+    assert (error.node, error.attempt) == (node, 1)
+    cause = error.__cause__
+    assert isinstance(cause, pr.MessageTooLarge)
+    assert cause.limit_bytes == 4 * MIB
+    assert 5 * MIB <= cause.size_bytes < 5 * MIB + 1_000
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_message_above_the_limit_fails_alone_with_node_size_and_limit_and_is_not_tried_again() -> None:
+    with pr.Flow(make >> measure, options=SMALL).start() as run:
+        outcomes = list(run.map([1, 5, 2], ordered=True, on_error="yield"))
+        assert [outcome for outcome in outcomes if isinstance(outcome, int)] == [MIB, 2 * MIB]
+        check_too_large(outcomes[1], "make")
+        assert run.status().nodes[0].retried == 0
+        assert run.ask(3) == 3 * MIB
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_result_above_the_limit_fails_alone() -> None:
+    with pr.Flow(make, options=SMALL).start() as run:
+        outcomes = list(run.map([1, 5, 2], ordered=True, on_error="yield"))
+        assert [len(outcome) for outcome in outcomes if isinstance(outcome, bytes)] == [MIB, 2 * MIB]
+        check_too_large(outcomes[1], "make")
+    with pr.Flow(make_several, options=SMALL).start() as run:
+        given = list(run.map([5], on_error="yield"))
+        assert sorted(len(outcome) for outcome in given if isinstance(outcome, bytes)) == [1, 2]
+        check_too_large(given[-1], "make_several")
+
+
+@pytest.mark.usefixtures("engine")
+def test_an_input_above_the_limit_is_told_to_who_asks() -> None:
+    with pr.Flow(measure, options=SMALL).start() as run:
+        with pytest.raises(pr.NodeError) as caught:
+            run.ask(b"x" * 5 * MIB)
+        check_too_large(caught.value, "measure")
+        data = [b"x" * (size * MIB) for size in (1, 5, 2, 3)]
+        outcomes = list(run.map(data, ordered=True, on_error="yield"))
+        assert [outcome for outcome in outcomes if isinstance(outcome, int)] == [MIB, 2 * MIB, 3 * MIB]
+        check_too_large(outcomes[1], "measure")
+
+
+@pytest.mark.usefixtures("engine")
+def test_messages_that_are_too_many_bytes_for_one_frame_go_in_several() -> None:
+    options = pr.FlowOptions(link_bytes=2 * MIB)
+    with pr.Flow(measure, options=options).start() as run:
+        sizes = [1, 3 * MIB, 7, MIB, MIB, MIB, 2]
+        results = run.collect([b"x" * size for size in sizes], ordered=True, headers={"kept": "yes"}, window=10)
+    assert results == sizes
