@@ -124,7 +124,11 @@ class RemoteError(PenguirayError):
 
 
 class ResultError(PenguirayError):
-    """`ask` wants exactly one result, and the flow gave another number: use `ask_all`, or mend the flow."""
+    """Results are not there as the caller wants them.
+
+    `ask` wants exactly one and the flow gave another number: use `ask_all`, or mend the flow. Or a loop over results
+    began when they had been read: keep them in a list.
+    """
 
 
 class NoResult(ResultError):

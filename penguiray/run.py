@@ -321,7 +321,10 @@ class Run(Lifecycle, Generic[I, O]):
 
     def _feed(self, inputs: Iterable[I], **wishes: Any) -> Feed:
         if self._is_closing:
-            raise RunClosed(f"run {self.name!r} takes no new messages: it was drained or stopped", run=self.name)
+            raise RunClosed(
+                f"run {self.name!r} takes no new messages: it was drained or stopped; flow.start() gives another run",
+                run=self.name,
+            )
         if self._check is None:
             self._check = InputCheck(self._spec.shape.sources)
         return Feed(self._engine, self._check, inputs, **wishes)

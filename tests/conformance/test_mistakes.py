@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import penguiray as pr
 
@@ -49,6 +51,11 @@ class Called:
 client = Client()
 
 MIB = 1024 * 1024
+
+
+@pr.node
+def plus_one(x: int) -> int:
+    return x + 1
 
 
 @pr.node
@@ -173,3 +180,69 @@ def test_messages_that_are_too_many_bytes_for_one_frame_go_in_several() -> None:
         sizes = [1, 3 * MIB, 7, MIB, MIB, MIB, 2]
         results = run.collect([b"x" * size for size in sizes], ordered=True, headers={"kept": "yes"}, window=10)
     assert results == sizes
+
+
+GIVEN = r"read to their end or closed, and are given only once: keep them with list\(\.\.\.\)"
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_second_loop_over_results_is_refused_and_one_that_was_left_goes_on() -> None:
+    flow = pr.Flow(plus_one)
+    with flow.start() as run:
+        results = run.map(range(5), ordered=True)
+        assert next(results) == 1
+        for result in results:
+            assert result == 2
+            break
+        assert list(results) == [3, 4, 5]
+        assert next(results, None) is None
+        with pytest.raises(pr.ResultError, match=GIVEN):
+            list(results)
+        with run.stream(1) as streamed:
+            assert list(streamed) == [2]
+        with pytest.raises(pr.ResultError, match=GIVEN):
+            list(streamed)
+        failing = run.map(["no number"])  # type: ignore[list-item]  # what the test is about
+        with pytest.raises(ValidationError):
+            list(failing)
+        with pytest.raises(pr.ResultError, match=GIVEN):
+            list(failing)
+    whole = flow.map([1])
+    assert list(whole) == [2]
+    with pytest.raises(pr.ResultError, match=GIVEN):
+        list(whole)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_second_loop_over_results_is_refused_in_async_code_too() -> None:
+    async def main() -> None:
+        async with pr.Flow(plus_one).start() as run:
+            results = run.amap([1, 2], ordered=True)
+            assert await anext(results) == 2
+            assert [result async for result in results] == [3]
+            with pytest.raises(pr.ResultError, match=GIVEN):
+                _ = [result async for result in results]
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_run_that_has_ended_says_so_and_stop_and_drain_may_be_called_again() -> None:
+    flow = pr.Flow(plus_one, name="ended")
+    run = flow.start()
+    assert run.ask(1) == 2
+    for end in (run.stop, run.stop, run.drain):
+        end()
+    text = r"run 'ended' takes no new messages: it was drained or stopped; flow\.start\(\) gives another run"
+    for call in (lambda: run.ask(1), lambda: run.ask_all(1), lambda: list(run.map([1])), lambda: list(run.stream(1))):
+        with pytest.raises(pr.RunClosed, match=text):
+            call()
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_flow_that_is_started_twice_has_two_runs() -> None:
+    flow = pr.Flow(plus_one)
+    with flow.start() as first, flow.start() as second:
+        assert first is not second
+        first.stop()
+        assert second.ask(1) == 2
