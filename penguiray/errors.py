@@ -18,6 +18,7 @@ __all__ = [
     "JoinIncomplete",
     "LinkClosed",
     "ManyResults",
+    "MessageTooLarge",
     "NoResult",
     "NodeError",
     "NotYetError",
@@ -59,6 +60,8 @@ class FlowError(PenguirayError):
 
     node: str = ""
     """The node that it is about; empty if it is about none or several."""
+    path: str = ""
+    """Where in the node that is which cannot be pickled, as `closure variable 'client' -> .lock`; else empty."""
 
 
 class NotYetError(PenguirayError, NotImplementedError):
@@ -148,6 +151,15 @@ class NodeError(PenguirayError):
     """Trace id of the input that the message came from, 32 hexadecimal digits."""
 
 
+class MessageTooLarge(PenguirayError):
+    """The `__cause__` of a `NodeError` whose message has more bytes than may travel: send a path or a key instead."""
+
+    size_bytes: int = 0
+    """Bytes of the message, encoded."""
+    limit_bytes: int = 0
+    """Most that it may have."""
+
+
 class RemoteError(PenguirayError):
     """Stands for an exception that could not be carried from the replica where it was raised.
 
@@ -159,7 +171,11 @@ class RemoteError(PenguirayError):
 
 
 class ResultError(PenguirayError):
-    """`ask` wants exactly one result, and the flow gave another number: use `ask_all`, or mend the flow."""
+    """Results are not there as the caller wants them.
+
+    `ask` wants exactly one and the flow gave another number: use `ask_all`, or mend the flow. Or a loop over results
+    began when they had been read: keep them in a list.
+    """
 
 
 class NoResult(ResultError):

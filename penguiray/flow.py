@@ -21,6 +21,7 @@ from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.async_inputs import refuse_async
+from penguiray.link.sendable import check_sendable
 from penguiray.observe.progress import Progress
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
@@ -36,8 +37,9 @@ O = TypeVar("O")  # noqa: E741 - the output of a flow
 class Flow(Generic[I, O]):
     """A checked graph of nodes: messages of type I enter at its sources, results of type O leave at its ends.
 
-    Building a flow checks it: unique names, types that fit along every edge, no cycle but by a
-    declared way back, options in range.
+    Building a flow checks it: unique names, types that fit along every edge, no cycle but by a declared way back,
+    options in range, and nodes that can be pickled, since replicas are sent them. What a node cannot be sent with, its
+    replica has to make.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Flow(Generic[I, O]):
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
         self._spec = check_flow(graph.shape, name, options or FlowOptions(), tuple(back))
+        check_sendable(self._spec.shape.nodes)
 
     @property
     def name(self) -> str:

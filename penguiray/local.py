@@ -22,7 +22,9 @@ from penguiray.errors import FlowError, PenguirayError, ReplicaLost, StartError
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
+from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
+from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.replica import Replica
 
@@ -68,7 +70,12 @@ class LocalEngine:
         self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._noted: set[LinkId] = set()
-        self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self.clock)
+        self.ingress = Ingress(
+            plan,
+            _Wire(self, self._feed_ingress, self._refuse_input),
+            epoch=epoch,
+            clock=self.clock,
+        )
         self.ingress.on_cancel = self._cancel
         self._replicas = {LinkId(stage.index, 0): self._replica(stage, epoch) for stage in plan.stages}
 
@@ -78,10 +85,13 @@ class LocalEngine:
         def feed(to: LinkId, feedback: Feedback) -> None:
             self._replicas[link].on_feedback(to, feedback)
 
+        def refuse(root: int, message_id: int, error: CarriedError) -> None:
+            self._replicas[link].outbox.refuse(root, message_id, error)
+
         replica = Replica(
             stage,
             self.plan.options,
-            _Wire(self, feed),
+            _Wire(self, feed, refuse),
             epoch=epoch,
             clock=self.clock,
             rng=self._rng,
@@ -263,6 +273,9 @@ class LocalEngine:
         with self.lock:
             self.ingress.on_feedback(link, feedback)
 
+    def _refuse_input(self, root: int, message_id: int, error: CarriedError) -> None:
+        self.ingress.refuse_message(root, message_id, error)
+
     def _note_news(self, link: LinkId) -> None:
         """Take a replica's report in a later turn of the loop, once for all its news."""
         if link not in self._noted:
@@ -272,6 +285,7 @@ class LocalEngine:
     def _take_report(self, link: LinkId) -> None:
         self._noted.discard(link)
         report = self._replicas[link].outbox.take_report()
+        carry_small(report, self.plan.options.max_message_bytes, node=self.plan.stages[link.stage].last.name)
         with self.lock:
             self.ingress.on_report(link, report)
 
@@ -279,14 +293,18 @@ class LocalEngine:
 class _Wire:
     """Transport inside the process: a frame is handed over in a later turn of the loop."""
 
-    __slots__ = ("_engine", "_reply")
+    __slots__ = ("_engine", "_refuse", "_reply")
 
-    def __init__(self, engine: LocalEngine, reply: Callable[[LinkId, Feedback], None]) -> None:
+    def __init__(self, engine: LocalEngine, reply: Callable[[LinkId, Feedback], None], refuse: Refused) -> None:
         self._engine = engine
         self._reply = reply
+        self._refuse = refuse
 
     def send(self, frame: Frame) -> int:
-        """Hand the frame over; it takes no bytes."""
+        """Hand the frame over; it takes no bytes, but a limit that the user set holds here too."""
+        limit = self._engine.plan.options.max_message_bytes
+        if limit is not None:
+            frame = frame_of_what_can_travel(frame, limit, self._refuse)
         self._engine.call_soon(self._engine.deliver, frame, self._reply)
         return 0
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Generic, Self, TypeVar, cast
+
+from penguiray.errors import ResultError
 
 __all__ = ["AsyncResults", "Results"]
 
@@ -13,11 +16,22 @@ O_co = TypeVar("O_co", covariant=True)
 class Results(Iterator[O_co], Generic[O_co]):
     """Results as they come. `close()`, the end of a `with` block, or dropping it gives up what is under way.
 
-    Those of `run.results()` are left to the next reader instead.
+    They are given once. A loop that was left may be gone on with; one that begins when they have ended, or were closed,
+    is refused, since it would find nothing and not say so. Those of `run.results()` are left to the next reader.
     """
 
     def __init__(self, items: Iterator[O_co]) -> None:
-        self._items = cast("Generator[O_co, None, None]", items)
+        self._items = cast("GeneratorType[O_co, None, None]", items)
+
+    def __iter__(self) -> Self:
+        """Begin a loop, or go on.
+
+        Raises:
+            ResultError: The results have ended, or were closed.
+        """
+        if self._items.gi_frame is None:
+            raise _given()
+        return self
 
     def __next__(self) -> O_co:
         return next(self._items)
@@ -34,10 +48,23 @@ class Results(Iterator[O_co], Generic[O_co]):
 
 
 class AsyncResults(AsyncIterator[O_co], Generic[O_co]):
-    """Results as they come, for `async for`; leave an unfinished loop inside `async with`, which closes it."""
+    """Results as they come, for `async for`; leave an unfinished loop inside `async with`, which closes it.
+
+    They are given once; see `Results`.
+    """
 
     def __init__(self, items: AsyncIterator[O_co]) -> None:
-        self._items = cast("AsyncGenerator[O_co, Any]", items)
+        self._items = cast("AsyncGeneratorType[O_co, Any]", items)
+
+    def __aiter__(self) -> Self:
+        """Begin a loop, or go on.
+
+        Raises:
+            ResultError: The results have ended, or were closed.
+        """
+        if self._items.ag_frame is None:
+            raise _given()
+        return self
 
     async def __anext__(self) -> O_co:
         return await anext(self._items)
@@ -51,3 +78,10 @@ class AsyncResults(AsyncIterator[O_co], Generic[O_co]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _given() -> ResultError:
+    return ResultError(
+        "these results were read to their end or closed, and are given only once: keep them with list(...) or "
+        "collect(...), or make the call again"
+    )

@@ -184,7 +184,10 @@ class Sending(Lifecycle, Generic[I, O]):
 
     def _refuse_if_closing(self) -> None:
         if self._is_closing:
-            raise RunClosed(f"run {self.name!r} takes no new messages: it was drained or stopped", run=self.name)
+            raise RunClosed(
+                f"run {self.name!r} takes no new messages: it was drained or stopped; flow.start() gives another run",
+                run=self.name,
+            )
 
 
 def _given(outcome: Outcome, on_error: OnError, with_trace: bool) -> Iterator[Any]:

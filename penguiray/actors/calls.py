@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from penguiray.clock import Clock
-from penguiray.link.failure import CarriedError
+from penguiray.graph.policies import FlowOptions
+from penguiray.link.codec import BodyTooLarge
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.wire import pack_frame, why_not
+from penguiray.link.transport import FrameTooLarge
+from penguiray.link.wire import Refused, frame_of_what_can_travel, pack_frame
 
 __all__ = ["CallTransport", "feedback_of"]
 
 Answered = Callable[[LinkId, "Future[Any]"], None]
-Refused = Callable[[int, int, CarriedError], None]
 
 
 class CallTransport:
@@ -27,17 +28,17 @@ class CallTransport:
     before the call runs. They belong to the sender until the call has returned.
     """
 
-    def __init__(self, *, clock: Clock, inline_limit: int, on_answer: Answered, on_refused: Refused) -> None:
+    def __init__(self, *, clock: Clock, options: FlowOptions, on_answer: Answered, on_refused: Refused) -> None:
         """Prepare; `connect` says who is there.
 
         Args:
             clock: The sender's clock.
-            inline_limit: Buffers above this many bytes travel beside the body.
+            options: The flow's limits.
             on_answer: Called from a thread of Ray's when a call has returned or failed; may only enqueue.
-            on_refused: Told of each message whose value cannot be pickled: root, id, and why.
+            on_refused: Told of each message whose value cannot be pickled, or is too large.
         """
         self._clock = clock
-        self._inline_limit = inline_limit
+        self._options = options
         self._on_answer = on_answer
         self._on_refused = on_refused
         self._actors: dict[LinkId, Any] = {}
@@ -52,12 +53,14 @@ class CallTransport:
                 self._known[link] = set()
 
     def send(self, frame: Frame) -> int:
-        """Send a frame; a message that cannot be pickled is refused, and the others go."""
+        """Send a frame; a message that cannot be pickled, or is too large, is refused, and the others go."""
         try:
-            header, data, buffers = self._pack(frame)
-        except Exception:  # noqa: BLE001 - pickling runs user code
-            frame = self._without_refused(frame)
-            header, data, buffers = self._pack(frame)
+            header, data, buffers = self._pack(frame, self._limit(frame))
+        except Exception as error:  # pickling runs user code
+            if isinstance(error, BodyTooLarge) and len(frame.messages) > 1:
+                raise FrameTooLarge from error
+            frame = frame_of_what_can_travel(frame, self._options.max_message_bytes, self._on_refused)
+            header, data, buffers = self._pack(frame, None)
         link = frame.link
         attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
         actor = self._actors[link]
@@ -67,18 +70,14 @@ class CallTransport:
         answer.add_done_callback(lambda done: self._on_answer(link, done))
         return len(header) + len(data) + sum(buffer.nbytes for buffer in buffers)
 
-    def _pack(self, frame: Frame) -> tuple[bytes, bytes, list[memoryview]]:
-        return pack_frame(frame, self._known[frame.link], now=self._clock.now(), inline_limit=self._inline_limit)
+    def _limit(self, frame: Frame) -> int | None:
+        """Most bytes of the frame: several messages together are no more than may be on the way to one replica."""
+        limit = self._options.max_message_bytes
+        return limit if len(frame.messages) <= 1 else min(limit or sys.maxsize, self._options.link_bytes)
 
-    def _without_refused(self, frame: Frame) -> Frame:
-        messages, kept = frame.messages, []
-        for index, value in enumerate(messages.values):
-            error = why_not(value, self._inline_limit)
-            if error is None:
-                kept.append(index)
-            else:
-                self._on_refused(messages.roots[index], messages.ids[index], error)
-        return dataclasses.replace(frame, messages=messages.pick(kept))
+    def _pack(self, frame: Frame, limit: int | None) -> tuple[bytes, bytes, list[memoryview]]:
+        now, inline_limit = self._clock.now(), self._options.inline_limit_bytes
+        return pack_frame(frame, self._known[frame.link], now=now, inline_limit=inline_limit, limit=limit)
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Literal
 
 import ray
@@ -22,7 +23,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.actors.pool import ReplicaPool, hosts
-from penguiray.actors.session import connect, totals
+from penguiray.actors.session import connect, smallest_store, totals
 from penguiray.actors.ship import pack_stages
 from penguiray.clock import Clock, SystemClock
 from penguiray.control.lease import RENEW_S
@@ -76,10 +77,11 @@ class RayEngine:
 
     def _prepare(self, has: dict[str, float]) -> None:
         """Plan for what the cluster has; the first plan, for nothing, only serves who asks before Ray is reached."""
-        self.plan = compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None)
+        plan = compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None)
+        self.plan = plan if plan.options.max_message_bytes or not has else _limited(plan)
         self._transport = CallTransport(
             clock=self.clock,
-            inline_limit=self.plan.options.inline_limit_bytes,
+            options=self.plan.options,
             on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
             on_refused=self._refuse,
         )
@@ -243,7 +245,7 @@ class RayEngine:
             self._collect(link)
             packed = done.result()
             if packed is not None:
-                report = unpack_report(*packed)
+                report = unpack_report(*packed, node=self.plan.stages[link.stage].last.name)
                 with self.lock:
                     self.ingress.on_report(link, report)
 
@@ -268,6 +270,11 @@ class RayEngine:
                 return
             if self._pool is not None:
                 self._pool.renew()
+
+
+def _limited(plan: Plan) -> Plan:
+    """The plan with the largest message that every host can hold."""
+    return replace(plan, options=replace(plan.options, max_message_bytes=smallest_store()))
 
 
 _running: weakref.WeakSet[RayEngine] = weakref.WeakSet()

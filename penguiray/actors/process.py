@@ -44,6 +44,7 @@ class ReplicaProcess:
     def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int) -> None:
         _tune()
         self._options = options
+        self._last_node = stage.last.name
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
         self._news = threading.Event()
@@ -53,7 +54,7 @@ class ReplicaProcess:
         self._task: asyncio.Task[None] | None = None
         self._transport = CallTransport(
             clock=self._clock,
-            inline_limit=options.inline_limit_bytes,
+            options=options,
             on_answer=self._on_answer,
             on_refused=self._on_refused,
         )
@@ -133,7 +134,15 @@ class ReplicaProcess:
         if self._failure is not None:
             raise self._failure
         report = self._on_loop(self._replica.outbox.take_report)
-        header, data, buffers = pack_report(report, self._known, inline_limit=self._options.inline_limit_bytes)
+        n_results = len(report.results)
+        header, data, buffers = pack_report(
+            report,
+            self._known,
+            inline_limit=self._options.inline_limit_bytes,
+            node=self._last_node,
+            limit=self._options.max_message_bytes,
+        )
+        self._replica.outbox.note_results(n_results, len(data) + sum(buffer.nbytes for buffer in buffers))
         return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
 
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:

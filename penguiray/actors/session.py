@@ -13,7 +13,7 @@ import ray
 
 from penguiray.errors import StartError
 
-__all__ = ["NAMESPACE", "connect", "disconnect", "start_private", "totals"]
+__all__ = ["NAMESPACE", "connect", "disconnect", "smallest_store", "start_private", "totals"]
 
 NAMESPACE = "penguiray"
 """Namespace of all actors, apart from the user's own."""
@@ -115,6 +115,13 @@ def start_private(folder: str, *, cpus: int, store_bytes: int) -> str:
 def disconnect() -> None:
     """End the connection, and with it a Ray that this process has started."""
     ray.shutdown()
+
+
+def smallest_store() -> int | None:
+    """Bytes of the smallest object store of the cluster's hosts; None if Ray does not say."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
+    sizes = [int(node["Resources"].get("object_store_memory", 0)) for node in nodes if node["Alive"]]
+    return min(filter(None, sizes), default=None)
 
 
 def totals() -> dict[str, float]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cloudpickle
 
-from penguiray.errors import FlowError
-from penguiray.graph.spec import NodeSpec
 from penguiray.link.classes import by_value
+from penguiray.link.sendable import check_sendable
 from penguiray.plan.plan import Plan
 
 __all__ = ["pack_stages"]
@@ -16,21 +15,11 @@ def pack_stages(plan: Plan) -> list[bytes]:
     """Pickle every stage.
 
     Raises:
-        FlowError: A node cannot be pickled; says which, where it was written, and what pickle said.
+        FlowError: A node cannot be pickled any more, since something that it uses has changed after it was built.
     """
     with by_value():
-        for stage in plan.stages:
-            for node in stage.nodes:
-                _check(node)
-        return [cloudpickle.dumps(stage) for stage in plan.stages]
-
-
-def _check(node: NodeSpec) -> None:
-    try:
-        cloudpickle.dumps(node)
-    except Exception as error:
-        raise FlowError(
-            f"node {node.name!r} ({node.where}) cannot be sent to a replica: {error}. Make what cannot be pickled "
-            f"inside the function, or in the constructor or setup() of a class node",
-            node=node.name,
-        ) from error
+        try:
+            return [cloudpickle.dumps(stage) for stage in plan.stages]
+        except Exception:
+            check_sendable(node for stage in plan.stages for node in stage.nodes)
+            raise

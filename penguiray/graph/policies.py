@@ -205,6 +205,8 @@ class FlowOptions:
     """Bytes that may be on the way to one replica; one message always passes."""
     frame_messages: int = 1_000
     """Most messages in one frame."""
+    max_message_bytes: int | None = None
+    """Most bytes of one message between processes; a larger one fails. None: what Ray's smallest object store holds."""
     max_hops: int = field(default=32)
     """How often a way back without `max_hops` of its own may be taken along one line of descent."""
     max_live_messages: int = field(default=100_000)
@@ -212,4 +214,6 @@ class FlowOptions:
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            _require(getattr(self, option.name) >= 1, "FlowOptions", f"{option.name} must be at least 1")
+            value = getattr(self, option.name)
+            if value is not None or option.default is not None:
+                _require(value is not None and value >= 1, "FlowOptions", f"{option.name} must be at least 1")

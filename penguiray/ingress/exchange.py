@@ -60,7 +60,10 @@ class Exchange:
                 raise call.failure
             name = engine.plan.name
             if call.has_ended or call.is_closed:
-                raise RunClosed(f"run {name!r} takes no new messages: it was drained or stopped", run=name)
+                raise RunClosed(
+                    f"run {name!r} takes no new messages: it was drained or stopped; flow.start() gives another run",
+                    run=name,
+                )
             if call.is_full or not engine.ingress.wants_input(call):
                 if call.is_full or not call.live:
                     self._refuse_to_wait_for_oneself(name)

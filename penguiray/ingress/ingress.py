@@ -327,7 +327,7 @@ class Ingress:
         """The values that could be carried; the others are an error of their input."""
         lost = [value for value in values if type(value) is LostValue]
         for value in lost:
-            self._note_error(Failure(root, 0, "result", 1, value.error))
+            self._note_error(Failure(root, 0, value.node, 1, value.error))
         return [value for value in values if type(value) is not LostValue] if lost else values
 
     def _advance(self, call: Call) -> None:

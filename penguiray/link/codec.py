@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import io
 import pickle
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,11 @@ import cloudpickle
 
 from penguiray.link.classes import class_named, definition_of, learn, name_of
 
-__all__ = ["Body", "decode", "encode"]
+__all__ = ["Body", "BodyTooLarge", "decode", "encode", "size_of"]
+
+
+class BodyTooLarge(Exception):
+    """Encoding was given up, since the body would be larger than allowed."""
 
 
 @dataclass(slots=True)
@@ -46,10 +51,30 @@ class Body:
         return tuple((name, definition_of(name)) for name in missing)
 
 
+class _Gauge:
+    """A file that counts what is written to it, and refuses what is too much before it copies it."""
+
+    __slots__ = ("file", "limit", "size")
+
+    def __init__(self, limit: int, file: io.BytesIO | None = None) -> None:
+        self.limit = limit
+        self.file = file
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        self.add(len(data))
+        return len(data) if self.file is None else self.file.write(data)
+
+    def add(self, nbytes: int) -> None:
+        self.size += nbytes
+        if self.size > self.limit:
+            raise BodyTooLarge
+
+
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
     """Names the classes that go by value instead of writing their definitions into every body."""
 
-    def __init__(self, file: io.BytesIO, buffer_callback: Callable[[pickle.PickleBuffer], bool]) -> None:
+    def __init__(self, file: _Gauge, buffer_callback: Callable[[pickle.PickleBuffer], bool]) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self.classes: dict[str, None] = {}
 
@@ -62,27 +87,43 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is unt
         return super().reducer_override(obj)
 
 
-def encode(values: list[Any], *, inline_limit: int) -> Body:
+def size_of(value: Any) -> int:
+    """Bytes that a value takes, encoded by itself; nothing is kept or copied. Raises what its pickling raises."""
+    gauge = _Gauge(sys.maxsize)
+
+    def count(buffer: pickle.PickleBuffer) -> bool:
+        gauge.add(buffer.raw().nbytes)
+        return False
+
+    _Pickler(gauge, count).dump(_to_rows([value]))
+    return gauge.size
+
+
+def encode(values: list[Any], *, inline_limit: int, limit: int | None = None) -> Body:
     """Encode a list of values.
 
     Args:
         values: What `decode` will give back, in order.
         inline_limit: Buffers above this many bytes are left out of the data.
+        limit: Most bytes of the body. None: no limit.
 
     Raises:
+        BodyTooLarge: It would be larger; no more than that was copied.
         Exception: Whatever a value's own pickling raises; the caller knows whose value it is.
     """
     buffers: list[memoryview] = []
+    file = io.BytesIO()
+    gauge = _Gauge(sys.maxsize if limit is None else limit, file)
 
     def keep_inline(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes <= inline_limit:
             return True
+        gauge.add(raw.nbytes)
         buffers.append(raw)
         return False
 
-    file = io.BytesIO()
-    pickler = _Pickler(file, keep_inline)
+    pickler = _Pickler(gauge, keep_inline)
     pickler.dump(_to_rows(values))
     return Body(file.getvalue(), buffers, tuple(pickler.classes))
 

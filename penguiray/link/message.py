@@ -122,6 +122,12 @@ class MessageQueue:
             taken.hops = {number: self._hops.pop(number) for number in taken.ids if number in self._hops}
         return taken
 
+    def put_back(self, taken: Messages) -> None:
+        """Put messages back that were just taken, before the others."""
+        self.roots[:0], self.ids[:0], self.values[:0] = taken.roots, taken.ids, taken.values
+        self._facts.update(taken.facts)
+        self._hops.update(taken.hops)
+
     def drop(self, roots: Container[int]) -> int:
         """Take out the messages of these roots; gives how many there were."""
         kept = [index for index, root in enumerate(self.roots) if root not in roots]

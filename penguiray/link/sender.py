@@ -16,7 +16,7 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.link.credit import Credit
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.message import Facts, Hops, MessageQueue, Messages
-from penguiray.link.transport import Transport
+from penguiray.link.transport import FrameTooLarge, Transport
 
 __all__ = ["Sender"]
 
@@ -116,6 +116,11 @@ class Sender:
             while queue.waiting.ids and self._send_next(queue):
                 pass
 
+    @property
+    def queued_bytes(self) -> float:
+        """Bytes that they have, by the mean size of those that were sent; 0 where values go by reference."""
+        return sum(len(queue.waiting) * queue.bytes_each for queue in self._queues.values() if queue.kind is Kind.DATA)
+
     def mean_bytes(self, stage: int) -> float:
         """Mean size of a message on the way to a stage; 0 while unknown, and where values go by reference."""
         return self._queues[stage].bytes_each
@@ -145,16 +150,26 @@ class Sender:
         count = min(share, limit, link.credit.room())
         if count < 1:
             return False
+        self._send_most(link, queue, count)
+        return True
+
+    def _send_most(self, link: _Link, queue: _Queue, count: int) -> None:
+        """Send so many messages in a frame, or half of them, and so on, where their bytes are too many for one."""
+        taken = queue.waiting.take(count)
+        try:
+            sent = self._send(link, queue.kind, taken, 0)
+        except FrameTooLarge:
+            queue.waiting.put_back(taken)
+            self._send_most(link, queue, count // 2)
+            return
         self.queued -= count if queue.kind is Kind.DATA else 0
-        sent = self._send(link, queue.kind, queue.waiting.take(count), 0)
         if sent:
             queue.bytes_each += (sent / count - queue.bytes_each) / (4 if queue.bytes_each else 1)
-        return True
 
     def _send(self, link: _Link, kind: Kind, messages: Messages, call: int) -> int:
         frame = Frame(link.id, self._epoch, link.sequence, kind, messages, call)
-        link.sequence += 1
         sent = self._transport.send(frame)
+        link.sequence += 1
         self._queues[link.id.stage].idle -= not link.unanswered
         link.unanswered[frame.sequence] = (len(messages), sent)
         link.credit.take(len(messages), sent)

@@ -6,7 +6,11 @@ from typing import Protocol
 
 from penguiray.link.frame import Frame
 
-__all__ = ["Transport"]
+__all__ = ["FrameTooLarge", "Transport"]
+
+
+class FrameTooLarge(Exception):
+    """A frame of several messages has more bytes than `FlowOptions.link_bytes`: send fewer at a time."""
 
 
 class Transport(Protocol):
@@ -20,5 +24,8 @@ class Transport(Protocol):
 
         Returns:
             Bytes that the frame takes on the wire; 0 where values are handed over by reference.
+
+        Raises:
+            FrameTooLarge: Nothing was sent.
         """
         ...

@@ -5,35 +5,51 @@ The header decodes without the user's classes, so a body that cannot be decoded 
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from penguiray.link.codec import decode, encode
+from penguiray.errors import MessageTooLarge
+from penguiray.link.codec import decode, encode, size_of
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Frame, Kind, LinkId
 from penguiray.link.message import Messages
 from penguiray.link.report import Report
 
-__all__ = ["LostValue", "pack_frame", "pack_report", "unpack_frame", "unpack_report", "why_not"]
+__all__ = [
+    "LostValue",
+    "Refused",
+    "frame_of_what_can_travel",
+    "pack_frame",
+    "pack_report",
+    "too_large",
+    "unpack_frame",
+    "unpack_report",
+]
 
 Packed = tuple[bytes, bytes, list[memoryview]]
 """Header, body, and buffers above the inline limit."""
 
 
+Refused = Callable[[int, int, CarriedError], None]
+"""Told of each message that cannot travel: root, id, and why."""
+
+
 class LostValue:
     """Stands for a value that could not be carried, and says why."""
 
-    __slots__ = ("error",)
+    __slots__ = ("error", "node")
 
-    def __init__(self, error: CarriedError) -> None:
+    def __init__(self, error: CarriedError, node: str) -> None:
         self.error = error
+        self.node = node
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return LostValue, (self.error,)
+        return LostValue, (self.error, self.node)
 
 
-def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int) -> Packed:
+def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int, limit: int | None = None) -> Packed:
     """Encode a frame.
 
     Args:
@@ -41,11 +57,13 @@ def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int) 
         known: Names of the classes that the receiver has definitions of; extended by those that go along.
         now: The sender's clock: deadlines travel as seconds that remain.
         inline_limit: Buffers above this many bytes stay outside the body.
+        limit: Most bytes of the body with its buffers. None: no limit.
 
     Raises:
+        BodyTooLarge: There are more.
         Exception: Whatever pickling a value raises.
     """
-    body = encode(frame.messages.values, inline_limit=inline_limit)
+    body = encode(frame.messages.values, inline_limit=inline_limit, limit=limit)
     facts = {root: known_facts.shifted(-now) for root, known_facts in frame.messages.facts.items()}
     header = (
         (frame.link.stage, frame.link.replica, frame.epoch, frame.sequence, int(frame.kind), frame.call),
@@ -72,36 +90,67 @@ def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: flo
     return Frame(LinkId(stage, replica), epoch, sequence, Kind(kind), messages, call), failure
 
 
-def pack_report(report: Report, known: set[str], *, inline_limit: int) -> Packed:
-    """Encode a report; results that cannot be pickled become `LostValue`s."""
+def pack_report(report: Report, known: set[str], *, inline_limit: int, node: str, limit: int | None = None) -> Packed:
+    """Encode a report; results that cannot be pickled, or exceed the limit, become `LostValue`s of the node."""
     results, report.results = report.results, []
     try:
-        body = encode(results, inline_limit=inline_limit)
-    except Exception:  # noqa: BLE001 - pickling runs user code
-        body = encode(_carried(results, inline_limit), inline_limit=inline_limit)
+        body = encode(results, inline_limit=inline_limit, limit=limit)
+    except Exception:  # noqa: BLE001 - pickling runs user code; or they are too large together, if not each of them
+        body = encode(_carried(results, limit, node), inline_limit=inline_limit)
     header = (report, len(results), body.definitions(known))
     return pickle.dumps(header, 5), body.data, body.buffers
 
 
-def unpack_report(header: bytes, data: bytes, buffers: Iterable[Any]) -> Report:
-    """Decode a report; results that cannot be decoded become `LostValue`s."""
+def unpack_report(header: bytes, data: bytes, buffers: Iterable[Any], *, node: str) -> Report:
+    """Decode a report; results that cannot be decoded become `LostValue`s of the node."""
     report: Report
     report, size, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
     try:
         report.results = decode(data, buffers, definitions)
     except Exception as error:  # noqa: BLE001 - unpickling runs user code
-        report.results = [LostValue(CarriedError.of(error))] * size
+        report.results = [LostValue(CarriedError.of(error), node)] * size
     return report
 
 
-def _carried(values: Sequence[Any], inline_limit: int) -> list[Any]:
-    return [value if (error := why_not(value, inline_limit)) is None else LostValue(error) for value in values]
+def carry_small(report: Report, limit: int | None, *, node: str) -> None:
+    """Do to results that go by reference what `pack_report` does to the others; nothing without a limit."""
+    if limit is not None:
+        report.results = _carried(report.results, limit, node)
 
 
-def why_not(value: Any, inline_limit: int) -> CarriedError | None:
-    """Why a value cannot be encoded; None if it can."""
+def _carried(results: Sequence[Any], limit: int | None, node: str) -> list[Any]:
+    return [result if (error := _why_not(result, limit)) is None else LostValue(error, node) for result in results]
+
+
+def frame_of_what_can_travel(frame: Frame, limit: int | None, on_refused: Refused) -> Frame:
+    """The same frame without the messages that cannot be pickled or are larger than the limit."""
+    messages, kept = frame.messages, []
+    for index, value in enumerate(messages.values):
+        error = _why_not(value, limit)
+        if error is None:
+            kept.append(index)
+        else:
+            on_refused(messages.roots[index], messages.ids[index], error)
+    return dataclasses.replace(frame, messages=messages.pick(kept))
+
+
+def too_large(size: int, limit: int | None) -> MessageTooLarge | None:
+    """Why a message of so many bytes may not travel; None if it may."""
+    if limit is None or size <= limit:
+        return None
+    return MessageTooLarge(
+        f"a message of {size / 2**20:,.1f} MiB is larger than the {limit / 2**20:,.1f} MiB that may travel at once "
+        f"(FlowOptions.max_message_bytes; if unset, the smallest object store of the cluster): send a path or a key to "
+        f"the data, or cut it into several messages",
+        size_bytes=size,
+        limit_bytes=limit,
+    )
+
+
+def _why_not(value: Any, limit: int | None) -> CarriedError | None:
+    """Why a value cannot travel; None if it can."""
     try:
-        encode([value], inline_limit=inline_limit)
-    except Exception as error:  # noqa: BLE001 - pickling runs user code
-        return CarriedError.of(error)
-    return None
+        error: Exception | None = too_large(size_of(value), limit)
+    except Exception as unpickled:  # noqa: BLE001 - pickling runs user code
+        error = unpickled
+    return None if error is None else CarriedError.of(error)

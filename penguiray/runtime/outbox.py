@@ -31,8 +31,8 @@ _REPORTS_PER_RESULT = 8
 class Outbox:
     """Collects what a replica gives. Used on the replica's loop only, `take_report` too.
 
-    Nothing here waits. A worker asks `room()` between messages, so what is queued is bounded by the limit and by what
-    the calls in progress give at once.
+    Nothing here waits. A worker asks `room()` between messages, so what is queued is bounded by the limits, in messages
+    and in bytes by their mean size, and by what the calls in progress give at once.
     """
 
     def __init__(
@@ -42,12 +42,16 @@ class Outbox:
         counters: Mapping[str, NodeCount],
         cancelled: Cancelled,
         on_news: Callable[[], None],
+        *,
+        retention_bytes: int,
     ) -> None:
         self._cancelled = cancelled
         self._stage = stage
         self._sender = sender
         self._counters = counters
         self._on_news = on_news
+        self._retention_bytes = retention_bytes
+        self._result_bytes = 0.0
         self._report = Report(stage.index)
         self._has_room = asyncio.Event()
         self._choices = [
@@ -158,7 +162,14 @@ class Outbox:
         """Whether the replica should wait before it gives more."""
         report = self._report
         reported = max(len(report.results), len(report.ids) // _REPORTS_PER_RESULT, len(report.failures))
-        return self._sender.queued > _QUEUE_LIMIT or reported > _QUEUE_LIMIT
+        if self._sender.queued > _QUEUE_LIMIT or reported > _QUEUE_LIMIT:
+            return True
+        return self._sender.queued_bytes + len(report.results) * self._result_bytes > self._retention_bytes
+
+    def note_results(self, count: int, nbytes: int) -> None:
+        """Say how many bytes the results of a report had, so that those that wait are bounded in bytes too."""
+        if count:
+            self._result_bytes = nbytes / count
 
     async def room(self) -> None:
         """Wait until what is queued is below the limit."""

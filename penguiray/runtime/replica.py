@@ -71,7 +71,9 @@ class Replica:
         self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}
         self._cancelled = Cancelled()
-        self.outbox = Outbox(stage, self.sender, counters, self._cancelled, on_news)
+        self.outbox = Outbox(
+            stage, self.sender, counters, self._cancelled, on_news, retention_bytes=options.retention_bytes
+        )
         """What it gave and has not handed over yet."""
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._cancelled, self._executor, clock, rng)
         self._worker = _worker(bench)

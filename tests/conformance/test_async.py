@@ -76,7 +76,7 @@ def test_a_map_of_the_flow_runs_from_async_code_and_its_loop_may_be_left() -> No
             async for result in results:
                 assert result == 1
                 break
-        assert [x async for x in results] == []
+        assert await anext(results, None) is None
 
     asyncio.run(main())
 

@@ -1,11 +1,10 @@
-"""Getting to Ray and onto its hosts: started, joined, not reached; nodes that cannot be sent, placed, or must wait."""
+"""Getting to Ray and onto its hosts: started, joined, not reached; nodes that cannot be placed, or must wait."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-import threading
 from pathlib import Path
 
 import pytest
@@ -77,23 +76,6 @@ def test_a_flow_starts_a_ray_with_a_token_that_ends_with_the_program_and_a_wrong
         measured(f"a wrong address is told after {float(far.said('SECONDS')):.0f} s")
         assert re.search(r"no Ray could be reached at '127.0.0.1:9' \(nobody listens there.*RAY_AUTH_MODE", text), text
         assert far.ended(20) == 0, far.output
-
-
-@pytest.mark.usefixtures("ray_cluster")
-def test_a_node_that_cannot_be_pickled_is_named_with_its_place_before_anything_starts() -> None:
-    lock = threading.Lock()
-
-    @pr.node
-    def locked(number: int) -> int:
-        with lock:
-            return number
-
-    line = locked.spec.where.rpartition(":")[2]
-    text = rf"'locked' \(test_session:{line}\).*cannot pickle '_thread.lock'"
-    with pytest.raises(pr.FlowError, match=text) as caught:
-        pr.Flow(locked, name="locked").start()
-    assert caught.value.__dict__["node"] == "locked"
-    assert replicas("locked/") == []
 
 
 @pr.node

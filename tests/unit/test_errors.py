@@ -60,6 +60,7 @@ def test_the_tree_says_what_the_caller_can_do() -> None:
         "Overloaded": ["PenguirayError"],
         "DeadlineExceeded": ["PenguirayError", "TimeoutError"],
         "NodeError": ["PenguirayError"],
+        "MessageTooLarge": ["PenguirayError"],
         "RemoteError": ["PenguirayError"],
         "ResultError": ["PenguirayError"],
         "NoResult": ["ResultError"],

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from penguiray.link.codec import Body, decode, encode
+from penguiray.link.codec import Body, BodyTooLarge, decode, encode, size_of
 
 T = TypeVar("T")
 LIMIT = 1_024
@@ -225,6 +225,15 @@ def test_a_class_of_a_function_comes_back_as_itself() -> None:
     back = carried(values)
     assert back == values
     assert type(back[0]) is Local
+
+
+def test_the_size_of_a_value_is_that_of_its_body_and_a_limit_stops_before_more_is_copied() -> None:
+    for value in (b"x" * 1_000_000, np.zeros(100_000), {"a": [1, 2, 3]}):
+        body = encode([value], inline_limit=1_000)
+        assert size_of(value) == pytest.approx(body.nbytes, abs=100)
+        assert encode([value], inline_limit=1_000, limit=body.nbytes).nbytes == body.nbytes
+        with pytest.raises(BodyTooLarge):
+            encode([value, b"more" * 100], inline_limit=1_000, limit=body.nbytes)
 
 
 def test_a_value_that_cannot_be_pickled_raises_where_it_is_encoded() -> None:

@@ -11,16 +11,20 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import FRAMES_AHEAD, Sender
+from penguiray.link.transport import FrameTooLarge
 
 
 class Recording:
-    """A transport that keeps frames, each of so many bytes a message."""
+    """A transport that keeps frames, each of so many bytes a message, and refuses larger ones."""
 
-    def __init__(self, bytes_each: int = 0) -> None:
+    def __init__(self, bytes_each: int = 0, most: int = 10**12) -> None:
         self.bytes_each = bytes_each
+        self.most = most
         self.frames: list[Frame] = []
 
     def send(self, frame: Frame) -> int:
+        if len(frame.messages) > 1 and len(frame.messages) * self.bytes_each > self.most:
+            raise FrameTooLarge
         self.frames.append(frame)
         return self.bytes_each * len(frame.messages)
 
@@ -106,6 +110,24 @@ def test_bytes_bound_a_frame_once_their_size_is_known() -> None:
     offer(sender, *range(1, 20))
     sender.flush()
     assert wire.sizes == [1, 3]
+
+
+def test_a_frame_that_is_too_large_goes_in_parts_and_nothing_of_it_is_lost() -> None:
+    wire = Recording(bytes_each=50_000_000, most=100_000_000)
+    sender = made(wire, link_bytes=100_000_000)
+    facts = Facts(headers={"kept": "yes"})
+    for number in range(9):
+        sender.offer(0, number, number, number, facts)
+    sender.flush()
+    assert wire.sizes == [2]
+    assert sender.queued == 7
+    assert sender.queued_bytes == 7 * 50_000_000
+    for frame in wire.frames:  # grows while it is read
+        answer(sender, frame)
+    assert [value for frame in wire.frames for value in frame.messages.values] == list(range(9))
+    assert [frame.sequence for frame in wire.frames] == list(range(len(wire.frames)))
+    assert all(frame.messages.facts[root] is facts for frame in wire.frames for root in frame.messages.roots)
+    assert (sender.queued, sender.queued_bytes) == (0, 0)
 
 
 def test_a_slow_stage_gets_small_frames() -> None:
