@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from penguiray.clock import Clock, SystemClock
@@ -45,11 +46,12 @@ class LocalEngine:
         """Prepare; nothing runs before `open`.
 
         Args:
-            plan: What to run.
+            plan: What to run; each stage with one replica, whatever the plan says.
             seed: Makes the shuffling repeatable. None: another order each time.
             clock: Where time comes from. None: the machine's.
             loop: A fresh loop whose time is that clock's; the engine closes it. None: an ordinary one.
         """
+        plan = replace(plan, stages=tuple(replace(stage, replicas=1) for stage in plan.stages))
         self.plan = plan
         self.lock: AbstractContextManager[Any] = threading.RLock()
         epoch = time.time_ns()
