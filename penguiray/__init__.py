@@ -25,7 +25,7 @@ from penguiray.flow import Back, Flow, attach
 from penguiray.graph.context import Context
 from penguiray.graph.declare import actor, node
 from penguiray.graph.node import Graph, Node, fan
-from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Retry
+from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Rate, Retry
 from penguiray.graph.values import Many, Rows
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.observe.status import NodeStatus, Status
@@ -55,6 +55,7 @@ __all__ = [
     "NotYetError",
     "PenguirayError",
     "PlacementError",
+    "Rate",
     "RemoteError",
     "ReplicaLost",
     "ResultError",

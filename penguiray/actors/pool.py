@@ -57,11 +57,11 @@ class ReplicaPool:
         return options.remote(title, code, self._plan.options, self._epoch, number)
 
     def open(self, on_done: Done) -> None:
-        """Have every actor connect to the next stages and build its nodes."""
+        """Have every actor connect to the next stages and to replica 0 of its own, and build its nodes."""
         for link, actor in self.actors.items():
             edges = self._plan.stages[link.stage].edges
             targets = {edge.target: self._of_stage(edge.target) for edge in edges}
-            _ask(actor.open, link, on_done, targets)
+            _ask(actor.open, link, on_done, targets, self.actors[LinkId(link.stage, 0)])
 
     def _of_stage(self, stage: int) -> list[Any]:
         return [actor for link, actor in self.actors.items() if link.stage == stage]

@@ -24,6 +24,7 @@ from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.wire import pack_report, unpack_frame
 from penguiray.plan.plan import Stage
+from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
 
 __all__ = ["CLOSE_S", "FINISH_S", "ReplicaProcess"]
@@ -51,6 +52,7 @@ class ReplicaProcess:
         self._lease = Lease(self._clock.now())
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
+        self._first: Any = None
         self._transport = CallTransport(
             clock=self._clock,
             inline_limit=options.inline_limit_bytes,
@@ -66,13 +68,15 @@ class ReplicaProcess:
             rng=random.Random(f"{epoch}/{stage.index}/{number}"),  # noqa: S311 - jitter, not a secret
             on_news=self._news.set,
             inline=False,
+            ask_first=None if number == 0 else self._ask_first,
         )
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
 
-    def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
-        """Connect to the next stages, build the nodes' objects, and begin to work."""
+    def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
+        """Connect to the next stages and to replica 0 of this one, build the nodes' objects, and begin to work."""
+        self._first = first
         self._transport.connect(actors)
         for stage, replicas in actors.items():
             self._replica.sender.connect(stage, len(replicas))
@@ -135,6 +139,18 @@ class ReplicaProcess:
         report = self._on_loop(self._replica.outbox.take_report)
         header, data, buffers = pack_report(report, self._known, inline_limit=self._options.inline_limit_bytes)
         return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
+
+    def permits(self, place: int, begun: int, want: int) -> Grant:
+        """Another replica of the stage asks for permits; see `RateWindow.ask`."""
+        return self._replica.rates[place].ask(begun, want)
+
+    async def _ask_first(self, place: int, begun: int, want: int) -> Grant:
+        answer: Future[Grant] = self._first.permits.remote(place, begun, want).future()
+        try:
+            return await asyncio.wrap_future(answer)
+        except RayActorError:
+            await asyncio.Event().wait()  # replica 0 is gone; the driver sees that itself and ends the run
+            raise
 
     def renew(self) -> None:
         """The driver lives."""

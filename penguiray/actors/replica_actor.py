@@ -14,6 +14,7 @@ import ray
 
 from penguiray.actors.process import ReplicaProcess
 from penguiray.graph.policies import FlowOptions
+from penguiray.runtime.rate import Grant
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
@@ -33,9 +34,9 @@ class ReplicaActor:
         return self._title
 
     @ray.method(concurrency_group="control")
-    def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
+    def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
         """See `ReplicaProcess.open`."""
-        self._process.open(actors)
+        self._process.open(actors, first)
 
     @ray.method(concurrency_group="data")
     def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
@@ -46,6 +47,11 @@ class ReplicaActor:
     def collect(self) -> tuple[Any, ...] | None:
         """See `ReplicaProcess.collect`."""
         return self._process.collect()
+
+    @ray.method(concurrency_group="control")
+    def permits(self, place: int, begun: int, want: int) -> Grant:
+        """See `ReplicaProcess.permits`."""
+        return self._process.permits(place, begun, want)
 
     @ray.method(concurrency_group="control")
     def renew(self) -> None:

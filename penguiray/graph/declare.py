@@ -10,7 +10,7 @@ from penguiray.errors import FlowError
 from penguiray.graph.code import Code, describe
 from penguiray.graph.context import Context
 from penguiray.graph.node import ActorNode, FunctionNode
-from penguiray.graph.policies import Batch, NodeOptions, Retry
+from penguiray.graph.policies import Batch, NodeOptions, Rate, Retry
 from penguiray.graph.signature import read_signature
 from penguiray.graph.spec import NodeSpec
 from penguiray.graph.values import Many
@@ -40,6 +40,7 @@ class _Options(TypedDict, total=False):
     concurrency: int
     retry: Retry
     timeout_s: float
+    rate: Rate
     delivery: Literal["at_least_once", "at_most_once"]
     deterministic: bool
     fuse: bool

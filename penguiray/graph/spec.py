@@ -49,7 +49,7 @@ class NodeSpec:
 def _check_fold(name: str, options: NodeOptions) -> None:
     if options.replicas != 1:
         raise FlowError(f"pr.fold {name!r}: the sum lives in one replica, so replicas={options.replicas!r} cannot be")
-    for option in ("batch", "concurrency", "retry", "timeout_s", "validate"):
+    for option in ("batch", "concurrency", "retry", "timeout_s", "rate", "validate"):
         if getattr(options, option):
             raise FlowError(f"pr.fold {name!r}: takes no option {option}; put a node before it that has it")
 

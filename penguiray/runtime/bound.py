@@ -17,6 +17,7 @@ from penguiray.link.message import Facts
 from penguiray.link.report import NodeCount
 from penguiray.runtime.backoff import RetryBudget
 from penguiray.runtime.executor import Executor
+from penguiray.runtime.permits import Permit, Permits
 
 __all__ = ["BoundNode", "Item", "Routed"]
 
@@ -39,6 +40,8 @@ class Item:
     """Outputs that earlier attempts have sent already: a further attempt leaves those out."""
     raised: Exception | None = None
     """What a first attempt outside the policy stack has raised; the stack's first attempt raises it again."""
+    permit: Permit | None = None
+    """What the call needs of the node's rate, where it has one; told when the function is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,15 @@ class _CallFacts:
 class BoundNode:
     """One node of a replica's stage."""
 
-    __slots__ = ("_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "spec")
+    __slots__ = ("_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "permits", "spec")
 
     def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock) -> None:
         self.spec = spec
         self.count = NodeCount()
         retry = spec.options.retry_or_none
         self.budget = None if retry is None else RetryBudget(retry)
+        self.permits: Permits | None = None
+        """Permits to begin calls, where the node has a rate; set by its replica."""
         self._epoch = epoch
         self._clock = clock
         self._context = spec.signature.context
@@ -109,6 +114,8 @@ class BoundNode:
 
     def call(self, item: Item, context: Context | None) -> Any:
         """Call the function: gives what it returns, which for async code is still to be awaited or iterated."""
+        if item.permit is not None:
+            item.permit.use()
         if self._context is None:
             return self._function(item.value)
         return self._function(item.value, **{self._context: context})

@@ -13,9 +13,10 @@ from penguiray.graph.policies import Retry
 from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import Executor, StuckError, as_error
+from penguiray.runtime.permits import Permits
 from penguiray.runtime.slots import Slots
 
-__all__ = ["Call", "GaveUp", "with_deadline", "with_retry", "with_slot", "with_timeout"]
+__all__ = ["Call", "GaveUp", "with_deadline", "with_rate", "with_retry", "with_slot", "with_timeout"]
 
 Call = Callable[[Item, int], Awaitable[Any]]
 """One attempt at an item: the item and the attempt's number, from 1."""
@@ -51,7 +52,7 @@ def with_retry(inner: Call, node: BoundNode, policy: Retry, clock: Clock, rng: r
         while True:
             try:
                 return await inner(item, attempt)
-            except StuckError:
+            except (StuckError, GaveUp):
                 raise
             except policy.on as error:
                 pause = pause_before(attempt + 1, policy, rng)
@@ -84,6 +85,22 @@ def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:
             raise as_error(error) from error
         finally:
             slots.give_back()
+
+    return call
+
+
+def with_rate(inner: Call, permits: Permits) -> Call:
+    """Begin no more calls than the node's rate allows; a message whose turn comes after its deadline is given up."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        try:
+            item.permit = permit = await permits.take(item.deadline)
+        except DeadlineExceeded as error:
+            raise GaveUp(error, attempt) from error
+        try:
+            return await inner(item, attempt)
+        finally:
+            permit.use()
 
     return call
 

@@ -6,8 +6,10 @@ holds; `stop` does not. 4. `close` calls the objects' `close()`.
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
@@ -23,10 +25,15 @@ from penguiray.runtime.executor import Executor, InlineExecutor, ThreadExecutor
 from penguiray.runtime.fold_worker import FoldWorker
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.outbox import Outbox
+from penguiray.runtime.permits import Permits, RateKeeper
+from penguiray.runtime.rate import Grant
 from penguiray.runtime.task_worker import TaskWorker
 from penguiray.runtime.work import Bench, Worker
 
-__all__ = ["Replica"]
+__all__ = ["AskFirst", "Replica"]
+
+AskFirst = Callable[[int, int, int], Awaitable[Grant]]
+"""Asks replica 0: place of the node in the stage, calls begun, calls that wait."""
 
 
 class Replica:
@@ -43,6 +50,7 @@ class Replica:
         rng: random.Random,
         on_news: Callable[[], None],
         inline: bool,
+        ask_first: AskFirst | None = None,
     ) -> None:
         """Wire a replica up.
 
@@ -55,8 +63,12 @@ class Replica:
             rng: Jitter.
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
+            ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
         """
         self._nodes = [BoundNode(node, epoch=epoch, clock=clock) for node in stage.nodes]
+        self.rates: dict[int, RateKeeper] = {}
+        """Counts of the nodes that have a rate, by their places in the stage, if this is replica 0 of the stage."""
+        self._limit_rates(ask_first, clock, rng)
         self._executor = _executor(stage, inline=inline)
         self._inbox = Inbox()
         self.sender = Sender(transport, options, epoch=epoch)
@@ -67,6 +79,16 @@ class Replica:
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._executor, clock, rng)
         self._worker = _worker(bench)
 
+    def _limit_rates(self, ask_first: AskFirst | None, clock: Clock, rng: random.Random) -> None:
+        for place, node in enumerate(self._nodes):
+            rate = node.spec.options.rate_or_none
+            if rate is None:
+                continue
+            if ask_first is None:
+                self.rates[place] = RateKeeper(rate, clock)
+            ask = self.rates[place].ask_here if ask_first is None else partial(ask_first, place)
+            node.permits = Permits(node.spec.name, rate, ask, clock, rng)
+
     async def open(self) -> None:
         """Build the nodes' objects; raises what their constructors and `setup()` raise."""
         for node in self._nodes:
@@ -74,7 +96,19 @@ class Replica:
 
     async def run(self) -> None:
         """Work until the end."""
-        await self._worker.run()
+        pumps = [node.permits.run() for node in self._nodes if node.permits is not None]
+        if not pumps:
+            await self._worker.run()
+            return
+        tasks = [asyncio.create_task(one) for one in (self._worker.run(), *pumps)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in done:
+            await task
 
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
@@ -120,7 +154,8 @@ def _worker(bench: Bench) -> Worker:
         return FoldWorker(bench)
     if last.options.batch:
         return BatchWorker(bench)
-    overlaps = bench.stage.concurrency > 1 or any(node.options.timeout_or_none for node in bench.stage.nodes)
+    limits = (node.options.timeout_or_none or node.options.rate_or_none for node in bench.stage.nodes)
+    overlaps = bench.stage.concurrency > 1 or any(limits)
     if overlaps or last.signature.is_async:
         return TaskWorker(bench)
     return ColumnWorker(bench)

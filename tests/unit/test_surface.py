@@ -16,8 +16,8 @@ def test_public_names_are_pinned() -> None:
     assert pr.__all__ == [
         "Back", "Batch", "Context", "DeadLetter", "DeadlineExceeded", "Flow", "FlowError", "FlowOptions", "Graph",
         "LinkClosed", "Many", "ManyResults", "NoResult", "Node", "NodeError", "NodeOptions", "NodeStatus",
-        "NotYetError", "PenguirayError", "PlacementError", "RemoteError", "ReplicaLost", "ResultError", "Retry", "Rows",
-        "Run", "RunClosed", "StartError", "Status", "actor", "attach", "bounded_map", "fan", "fold",
+        "NotYetError", "PenguirayError", "PlacementError", "Rate", "RemoteError", "ReplicaLost", "ResultError", "Retry",
+        "Rows", "Run", "RunClosed", "StartError", "Status", "actor", "attach", "bounded_map", "fan", "fold",
         "node", "route", "switch",
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
