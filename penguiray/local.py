@@ -113,6 +113,7 @@ class LocalEngine:
             for link, replica in self._replicas.items():
                 name = self.plan.stages[link.stage].name
                 try:
+                    await replica.set_up_host()
                     await replica.open()
                 except Exception as error:
                     self._start_error = StartError(f"node {name!r} did not start: {error!r}", node=name)

@@ -20,6 +20,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, totals
 from penguiray.actors.ship import pack_stages
@@ -45,7 +46,7 @@ _PLACEMENT_S = 4.0
 _STOP_S = 40.0
 """Longest that `stop` waits for the engine's thread; replicas are killed before that."""
 
-Event = tuple[Literal["opened", "answer", "report", "wake", "gone"], LinkId | None, "Future[Any] | None"]
+Event = tuple[Step | Literal["answer", "report", "wake", "gone"], LinkId | None, "Future[Any] | None"]
 
 
 class RayEngine:
@@ -169,8 +170,7 @@ class RayEngine:
         self._pool = ReplicaPool(self.plan, epoch=self._epoch)
         self._pool.create(pack_stages(self.plan))
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
-        self._pool.open(lambda link, done: self._events.put(("opened", link, done)))
-        self._wait_opened(self._pool)
+        self._wait_opened(Opening(self.plan, self._pool, lambda *answer: self._events.put(answer)))
         if self._is_ending.is_set():
             return
         self._transport.connect(self._pool.by_stage())
@@ -179,26 +179,15 @@ class RayEngine:
         self._state = "running"
         self._started.set()
 
-    def _wait_opened(self, pool: ReplicaPool) -> None:
-        waiting = set(pool.actors)
-        while waiting and not self._is_ending.is_set():
+    def _wait_opened(self, opening: Opening) -> None:
+        while opening.waiting and not self._is_ending.is_set():
             try:
-                _, link, done = self._events.get(timeout=_PLACEMENT_S)
+                step, link, done = self._events.get(timeout=_PLACEMENT_S)
             except queue.Empty:
-                self._look_for_places({self.plan.stages[link.stage].index for link in waiting})
+                self._look_for_places({self.plan.stages[link.stage].index for link in opening.waiting})
                 continue
             if link is not None and done is not None:
-                self._check_opened(link, done)
-                waiting.discard(link)
-                pool.opened.add(link)
-
-    def _check_opened(self, link: LinkId, done: Future[Any]) -> None:
-        error = done.exception()
-        if error is None:
-            return
-        node = self.plan.stages[link.stage].first
-        cause = error.cause if isinstance(error, RayTaskError) else error
-        raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
+                opening.take(step, link, done)
 
     def _look_for_places(self, stages: set[int]) -> None:
         """Say why replicas wait; give up on what no host can ever hold."""

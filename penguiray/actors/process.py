@@ -74,6 +74,10 @@ class ReplicaProcess:
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
 
+    def set_up_host(self) -> None:
+        """Call the nodes' `setup_host()`, for all replicas of the stage on this host."""
+        asyncio.run_coroutine_threadsafe(self._replica.set_up_host(), self._loop).result()
+
     def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
         """Connect to the next stages and to replica 0 of this one, build the nodes' objects, and begin to work."""
         self._first = first

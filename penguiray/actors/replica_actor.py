@@ -34,6 +34,16 @@ class ReplicaActor:
         return self._title
 
     @ray.method(concurrency_group="control")
+    def host(self) -> str:
+        """Ray's id of the host that it was placed on."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    @ray.method(concurrency_group="control")
+    def set_up_host(self) -> None:
+        """See `ReplicaProcess.set_up_host`."""
+        self._process.set_up_host()
+
+    @ray.method(concurrency_group="control")
     def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
         """See `ReplicaProcess.open`."""
         self._process.open(actors, first)

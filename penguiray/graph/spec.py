@@ -35,6 +35,11 @@ class NodeSpec:
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
     """Positional and keyword arguments of a class's constructor."""
 
+    @property
+    def has_host_setup(self) -> bool:
+        """Whether its class has a `setup_host()`, to be called once on each host before anything is built there."""
+        return self.kind == "class" and hasattr(self.code.target, "setup_host")
+
     def with_options(self, options: NodeOptions) -> NodeSpec:
         """The same code as another node, under other options.
 

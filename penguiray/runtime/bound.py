@@ -87,6 +87,12 @@ class BoundNode:
         self._target: Any = None
         self._function: Any = None
 
+    async def set_up_host(self, executor: Executor) -> None:
+        """Call the class's `setup_host()`, if it has one, with what its constructor will be given."""
+        if self.spec.has_host_setup:
+            arguments, keywords = self.spec.arguments
+            await _call_if_there(self.spec.code.target, "setup_host", executor, *arguments, **keywords)
+
     async def open(self, executor: Executor) -> None:
         """Build a class's object and call its `setup()`; sync code runs where its calls will run."""
         target = self.spec.code.target
@@ -149,11 +155,11 @@ def _chooser(predicates: tuple[Any, ...]) -> Any:
     return choose
 
 
-async def _call_if_there(target: Any, method: str, executor: Executor) -> None:
+async def _call_if_there(target: Any, method: str, executor: Executor, *arguments: Any, **keywords: Any) -> None:
     function = getattr(target, method, None)
     if function is None:
         return
     if inspect.iscoroutinefunction(function):
-        await function()
+        await function(*arguments, **keywords)
     else:
-        await executor.call(function)
+        await executor.call(lambda: function(*arguments, **keywords))

@@ -1,7 +1,8 @@
 """One member of a stage: wires inbox, worker and outbox together, and holds no decision itself.
 
-Life: 1. `open` builds the nodes' objects. 2. `run` works until `finish` or `stop`. 3. `finish` lets it end what it
-holds; `stop` does not. 4. `close` calls the objects' `close()`.
+Life: 1. `set_up_host` prepares the host, in one replica for all that are there. 2. `open` builds the nodes' objects.
+3. `run` works until `finish` or `stop`. 4. `finish` lets it end what it holds; `stop` does not. 5. `close` calls the
+objects' `close()`.
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ class Replica:
                 self.rates[place] = RateKeeper(rate, clock)
             ask = self.rates[place].ask_here if ask_first is None else partial(ask_first, place)
             node.permits = Permits(node.spec.name, rate, ask, clock, rng)
+
+    async def set_up_host(self) -> None:
+        """Call the nodes' `setup_host()`, for all replicas of the stage on this host; raises what they raise."""
+        for node in self._nodes:
+            await node.set_up_host(self._executor)
 
     async def open(self) -> None:
         """Build the nodes' objects; raises what their constructors and `setup()` raise."""
