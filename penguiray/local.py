@@ -9,9 +9,11 @@ fails here first.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -24,10 +26,13 @@ from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.message import Messages
+from penguiray.observe.watch import CallWatch, look_every_s
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.replica import Replica
 
 __all__ = ["LocalEngine"]
+
+_log = logging.getLogger("penguiray")
 
 _STOP_S = 5.0
 
@@ -70,6 +75,8 @@ class LocalEngine:
         self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._noted: set[LinkId] = set()
+        self.watch = CallWatch(plan)
+        self._watcher = _Watcher(self)
         self.ingress = Ingress(plan, _Wire(self, self._feed_ingress), epoch=epoch, clock=self.clock)
         self._replicas = {LinkId(stage.index, 0): self._replica(stage, epoch) for stage in plan.stages}
 
@@ -101,6 +108,7 @@ class LocalEngine:
     def open(self) -> None:
         """Begin to start: at the first wait, or in a thread where a loop is running already."""
         self._home = threading.get_ident()
+        self._watcher.start()
         self._loop.call_soon(self._begin)
         if is_loop_running():
             self.leave_inline()
@@ -172,6 +180,7 @@ class LocalEngine:
                 self._stop(finish=finish)
 
     def _stop(self, *, finish: bool) -> None:
+        self._watcher.stop()
         for replica in self._replicas.values():
             self.call_soon(replica.finish if finish else replica.stop)
         closing = self._close(finish=finish)
@@ -261,6 +270,16 @@ class LocalEngine:
         with self.lock:
             self.ingress.on_feedback(link, feedback)
 
+    def look(self) -> None:
+        """Look at the calls under way, from a thread that no node can hold up, and warn of those that take long."""
+        said = []
+        for link, replica in self._replicas.items():
+            calls = replica.running()
+            with self.lock:
+                said += self.watch.look(link, calls, self.clock.now())
+        for sentence in said:
+            _log.warning("%s", sentence)
+
     def _note_news(self, link: LinkId) -> None:
         """Take a replica's report in a later turn of the loop, once for all its news."""
         if link not in self._noted:
@@ -272,6 +291,32 @@ class LocalEngine:
         report = self._replicas[link].outbox.take_report()
         with self.lock:
             self.ingress.on_report(link, report)
+
+
+class _Watcher:
+    """Has an engine look at its calls now and then; ends with the engine, also with one that nobody stopped."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = weakref.ref(engine)
+        self._every_s = look_every_s(engine.plan.options.report_after_s)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="penguiray-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._is_over.wait(self._every_s):
+            engine = self._engine()
+            if engine is None:
+                return
+            engine.look()
+            del engine
 
 
 class _Wire:

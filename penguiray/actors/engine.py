@@ -34,6 +34,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
+from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
 
@@ -46,7 +47,7 @@ _PLACEMENT_S = 4.0
 _STOP_S = 40.0
 """Longest that `stop` waits for the engine's thread; replicas are killed before that."""
 
-Event = tuple[Step | Literal["answer", "report", "wake", "gone"], LinkId | None, "Future[Any] | None"]
+Event = tuple[Step | Literal["answer", "report", "tick", "wake", "gone"], LinkId | None, "Future[Any] | None"]
 
 
 class RayEngine:
@@ -54,6 +55,7 @@ class RayEngine:
 
     plan: Plan
     ingress: Ingress
+    watch: CallWatch
 
     def __init__(self, spec: FlowSpec, *, address: str | None) -> None:
         """Prepare; nothing is asked of Ray before `open`."""
@@ -84,6 +86,7 @@ class RayEngine:
             on_refused=self._refuse,
         )
         self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock)
+        self.watch = CallWatch(self.plan)
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         self.ingress.refuse_message(root, message_id, error)
@@ -214,6 +217,8 @@ class RayEngine:
         kind, link, done = event
         if kind == "gone" and not self._is_ending.is_set():
             raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
+        if kind == "tick":
+            self._warn_of_silence()
         if link is None or done is None:
             return
         error = done.exception()
@@ -224,11 +229,20 @@ class RayEngine:
                 self.ingress.on_feedback(link, feedback_of(done))
         elif kind == "report":
             self._collect(link)
-            packed = done.result()
+            packed, calls = done.result()
             if packed is not None:
                 report = unpack_report(*packed)
                 with self.lock:
                     self.ingress.on_report(link, report)
+            if calls is not None:
+                with self.lock:
+                    said = self.watch.look(link, calls, self.clock.now())
+                _warn(said)
+
+    def _warn_of_silence(self) -> None:
+        with self.lock:
+            said = self.watch.silent(self.clock.now())
+        _warn(said)
 
     def _lost(self, link: LinkId, error: BaseException) -> ReplicaLost:
         stage = self.plan.stages[link.stage]
@@ -251,6 +265,12 @@ class RayEngine:
                 return
             if self._pool is not None:
                 self._pool.renew()
+            self._events.put(("tick", None, None))
+
+
+def _warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        _log.warning("%s", sentence)
 
 
 _running: weakref.WeakSet[RayEngine] = weakref.WeakSet()

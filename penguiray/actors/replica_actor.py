@@ -14,6 +14,7 @@ import ray
 
 from penguiray.actors.process import ReplicaProcess
 from penguiray.graph.policies import FlowOptions
+from penguiray.link.running import RunningCall
 from penguiray.runtime.rate import Grant
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
@@ -54,7 +55,7 @@ class ReplicaActor:
         return self._process.receive(header, data, attachments)
 
     @ray.method(concurrency_group="collect")
-    def collect(self) -> tuple[Any, ...] | None:
+    def collect(self) -> tuple[tuple[Any, ...] | None, list[RunningCall] | None]:
         """See `ReplicaProcess.collect`."""
         return self._process.collect()
 

@@ -126,7 +126,7 @@ class NodeOptions:
     retry: Retry = UNSET
     """When to run a failed call again. Unset: never, since running twice is not free of effects."""
     timeout_s: float = UNSET
-    """Longest that one attempt may take, in seconds. Unset: no limit."""
+    """Longest that one attempt may take, in seconds. Unset: no limit, and what takes over 30 s is reported."""
     rate: Rate = UNSET
     """How many calls may begin within any stretch of time, over all replicas together. Unset: no limit."""
     delivery: Literal["at_least_once", "at_most_once"] = UNSET
@@ -237,6 +237,8 @@ class FlowOptions:
     """Most back edges that descendants of one input may take. Kept by type only until cycles exist."""
     max_live_messages: int = field(default=100_000)
     """Most unfinished messages that one input may have. Kept by type only until budgets are enforced."""
+    report_after_s: float = 30.0
+    """A call that takes longer is reported as a warning, and again each time that it has taken twice as long."""
 
     def __post_init__(self) -> None:
         for option in fields(self):

@@ -18,6 +18,7 @@ from penguiray.link.report import NodeCount
 from penguiray.runtime.backoff import RetryBudget
 from penguiray.runtime.executor import Executor
 from penguiray.runtime.permits import Permit, Permits
+from penguiray.runtime.running import RunningCalls
 
 __all__ = ["BoundNode", "Item", "Routed"]
 
@@ -72,13 +73,26 @@ class _CallFacts:
 class BoundNode:
     """One node of a replica's stage."""
 
-    __slots__ = ("_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "permits", "spec")
+    __slots__ = (
+        "_clock",
+        "_context",
+        "_epoch",
+        "_function",
+        "_target",
+        "budget",
+        "count",
+        "permits",
+        "running",
+        "spec",
+    )
 
     def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock) -> None:
         self.spec = spec
         self.count = NodeCount()
         retry = spec.options.retry_or_none
         self.budget = None if retry is None else RetryBudget(retry)
+        self.running = RunningCalls(spec.name, is_batch=bool(spec.options.batch), epoch=epoch, clock=clock)
+        """Its calls that are under way."""
         self.permits: Permits | None = None
         """Permits to begin calls, where the node has a rate; set by its replica."""
         self._epoch = epoch

@@ -16,7 +16,7 @@ from penguiray.runtime.executor import Executor, StuckError, as_error
 from penguiray.runtime.permits import Permits
 from penguiray.runtime.slots import Slots
 
-__all__ = ["Call", "GaveUp", "with_deadline", "with_rate", "with_retry", "with_slot", "with_timeout"]
+__all__ = ["Call", "GaveUp", "with_deadline", "with_note", "with_rate", "with_retry", "with_slot", "with_timeout"]
 
 Call = Callable[[Item, int], Awaitable[Any]]
 """One attempt at an item: the item and the attempt's number, from 1."""
@@ -101,6 +101,20 @@ def with_rate(inner: Call, permits: Permits) -> Call:
             return await inner(item, attempt)
         finally:
             permit.use()
+
+    return call
+
+
+def with_note(inner: Call, node: BoundNode) -> Call:
+    """Note that the call is under way, for who asks what a replica is at."""
+    running = node.running
+
+    async def call(item: Item, attempt: int) -> Any:
+        running.begin(item)
+        try:
+            return await inner(item, attempt)
+        finally:
+            running.end(item)
 
     return call
 

@@ -16,6 +16,7 @@ from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
+from penguiray.link.running import RunningCall
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.plan.plan import Stage
@@ -115,6 +116,10 @@ class Replica:
             await asyncio.wait(tasks)
         for task in done:
             await task
+
+    def running(self) -> list[RunningCall]:
+        """The calls that are under way; may be asked from any one thread, also while the loop is held up."""
+        return [call for node in self._nodes for call in node.running.look()]
 
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""

@@ -9,6 +9,7 @@
                   its slot, since every call of the node waits for the same permits. Inside the retry, so that each
                   attempt counts; outside the time-out, so that the wait is not counted as the call's time
     time-out      around one attempt only, so that a retry has its full time again
+    note          which call is under way, and since when: innermost, so that no wait before it is taken for the call's
     executor      where the function runs: the loop for async code, inline or a thread for sync code
     function
 
@@ -24,7 +25,7 @@ import random
 from penguiray.clock import Clock
 from penguiray.runtime.bound import BoundNode
 from penguiray.runtime.executor import Executor
-from penguiray.runtime.layers import Call, with_deadline, with_rate, with_retry, with_slot, with_timeout
+from penguiray.runtime.layers import Call, with_deadline, with_note, with_rate, with_retry, with_slot, with_timeout
 from penguiray.runtime.slots import Slots
 
 __all__ = ["build_stack"]
@@ -35,7 +36,7 @@ def build_stack(
 ) -> Call:
     """Put a node's policies round a call of its function; a policy that was not asked for costs nothing."""
     options, name = node.spec.options, node.spec.name
-    call = with_timeout(inner, name, options.timeout_or_none, clock)
+    call = with_timeout(with_note(inner, node), name, options.timeout_or_none, clock)
     if node.permits is not None:
         call = with_rate(call, node.permits)
     call = with_slot(call, slots, executor)

@@ -47,7 +47,7 @@ def test_the_table_of_defaults() -> None:
     assert call.window.size == 4 * (4 * 1 + 1 * 32)
     assert (options.inline_limit_bytes, options.retention_bytes) == (64 * 1024, 64 * 1024 * 1024)
     assert (options.link_messages, options.link_bytes, options.frame_messages) == (2_000, 16 * 1024 * 1024, 1_000)
-    assert (options.max_hops, options.max_live_messages) == (32, 100_000)
+    assert (options.max_hops, options.max_live_messages, options.report_after_s) == (32, 100_000, 30.0)
     assert pr.Batch() == pr.Batch(max_size=64, max_wait_s=0.01)
     assert pr.Retry() == pr.Retry(
         max_attempts=3, initial_s=0.1, max_s=30.0, on=(Exception,), budget_ratio=0.2, budget_reserve=100
