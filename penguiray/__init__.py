@@ -32,7 +32,7 @@ from penguiray.graph.back import Back
 from penguiray.graph.context import Context
 from penguiray.graph.declare import actor, node
 from penguiray.graph.node import Graph, Node, fan
-from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Retry
+from penguiray.graph.policies import Batch, FlowOptions, NodeOptions, Rate, Retry
 from penguiray.graph.values import Many, Rows
 from penguiray.ingress.dead_letters import DeadLetter
 from penguiray.observe.status import NodeStatus, Status
@@ -68,6 +68,7 @@ __all__ = [
     "Overloaded",
     "PenguirayError",
     "PlacementError",
+    "Rate",
     "RemoteError",
     "ReplicaLost",
     "ResultError",

@@ -69,7 +69,7 @@ class NotYetError(PenguirayError, NotImplementedError):
 
 
 class StartError(PenguirayError):
-    """A replica could not be started: its constructor or `setup()` raised, or no Ray could be reached.
+    """A replica could not be started: its constructor, `setup()` or `setup_host()` raised, or no Ray could be reached.
 
     The user's exception, if there was one, is the `__cause__`.
     """

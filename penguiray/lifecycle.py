@@ -44,7 +44,7 @@ class Lifecycle:
             timeout_s: Longest wait in seconds; None waits for as long as it takes.
 
         Raises:
-            StartError: A constructor or `setup()` raised, or no Ray could be reached; the run is stopped.
+            StartError: A node's constructor or set-up raised, or no Ray could be reached; the run is stopped.
             PlacementError: No host has what a node asks for; the run is stopped.
             DeadlineExceeded: The time ran out; the run goes on starting.
         """

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from penguiray.clock import Clock, SystemClock
@@ -25,10 +28,13 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
+from penguiray.observe.watch import CallWatch, look_every_s
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.replica import Replica
 
 __all__ = ["LocalEngine"]
+
+_log = logging.getLogger("penguiray")
 
 _STOP_S = 5.0
 
@@ -47,11 +53,12 @@ class LocalEngine:
         """Prepare; nothing runs before `open`.
 
         Args:
-            plan: What to run.
+            plan: What to run; each stage with one replica, whatever the plan says.
             seed: Makes the shuffling repeatable. None: another order each time.
             clock: Where time comes from. None: the machine's.
             loop: A fresh loop whose time is that clock's; the engine closes it. None: an ordinary one.
         """
+        plan = replace(plan, stages=tuple(replace(stage, replicas=1) for stage in plan.stages))
         self.plan = plan
         self.lock: AbstractContextManager[Any] = threading.RLock()
         epoch = time.time_ns()
@@ -70,6 +77,8 @@ class LocalEngine:
         self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._noted: set[LinkId] = set()
+        self.watch = CallWatch(plan)
+        self._watcher = _Watcher(self)
         self.ingress = Ingress(
             plan,
             _Wire(self, self._feed_ingress, self._refuse_input),
@@ -114,6 +123,7 @@ class LocalEngine:
     def open(self) -> None:
         """Begin to start: at the first wait, or in a thread where a loop is running already."""
         self._home = threading.get_ident()
+        self._watcher.start()
         self._loop.call_soon(self._begin)
         if is_loop_running():
             self.leave_inline()
@@ -126,6 +136,7 @@ class LocalEngine:
             for link, replica in self._replicas.items():
                 name = self.plan.stages[link.stage].name
                 try:
+                    await replica.set_up_host()
                     await replica.open()
                 except Exception as error:
                     self._start_error = StartError(f"node {name!r} did not start: {error!r}", node=name)
@@ -184,6 +195,7 @@ class LocalEngine:
                 self._stop(finish=finish)
 
     def _stop(self, *, finish: bool) -> None:
+        self._watcher.stop()
         for replica in self._replicas.values():
             self.call_soon(replica.finish if finish else replica.stop)
         closing = self._close(finish=finish)
@@ -276,6 +288,16 @@ class LocalEngine:
     def _refuse_input(self, root: int, message_id: int, error: CarriedError) -> None:
         self.ingress.refuse_message(root, message_id, error)
 
+    def look(self) -> None:
+        """Look at the calls under way, from a thread that no node can hold up, and warn of those that take long."""
+        said = []
+        for link, replica in self._replicas.items():
+            calls = replica.running()
+            with self.lock:
+                said += self.watch.look(link, calls, self.clock.now())
+        for sentence in said:
+            _log.warning("%s", sentence)
+
     def _note_news(self, link: LinkId) -> None:
         """Take a replica's report in a later turn of the loop, once for all its news."""
         if link not in self._noted:
@@ -288,6 +310,32 @@ class LocalEngine:
         carry_small(report, self.plan.options.max_message_bytes, node=self.plan.stages[link.stage].last.name)
         with self.lock:
             self.ingress.on_report(link, report)
+
+
+class _Watcher:
+    """Has an engine look at its calls now and then; ends with the engine, also with one that nobody stopped."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = weakref.ref(engine)
+        self._every_s = look_every_s(engine.plan.options.report_after_s)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="penguiray-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._is_over.wait(self._every_s):
+            engine = self._engine()
+            if engine is None:
+                return
+            engine.look()
+            del engine
 
 
 class _Wire:

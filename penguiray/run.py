@@ -372,6 +372,7 @@ class Run(Sending[I, O], Generic[I, O]):
                 inputs_live=engine.ingress.roots_live,
                 inputs_done=engine.ingress.roots_done,
                 dead_letters=engine.ingress.dead_letters.total,
+                longest_s=engine.watch.longest_s() if engine.state == "running" else {},
             )
 
     def dead_letters(self) -> list[DeadLetter]:

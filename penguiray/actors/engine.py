@@ -22,6 +22,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
 from penguiray.actors.ship import pack_stages
@@ -35,6 +36,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
+from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
 
@@ -47,7 +49,7 @@ _PLACEMENT_S = 4.0
 _STOP_S = 40.0
 """Longest that `stop` waits for the engine's thread; replicas are killed before that."""
 
-Event = tuple[Literal["opened", "answer", "report", "wake", "gone"], LinkId | None, "Future[Any] | None"]
+Event = tuple[Step | Literal["answer", "report", "tick", "wake", "gone"], LinkId | None, "Future[Any] | None"]
 
 
 class RayEngine:
@@ -55,6 +57,7 @@ class RayEngine:
 
     plan: Plan
     ingress: Ingress
+    watch: CallWatch
 
     def __init__(self, spec: FlowSpec, *, address: str | None) -> None:
         """Prepare; nothing is asked of Ray before `open`."""
@@ -87,6 +90,7 @@ class RayEngine:
         )
         self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock)
         self.ingress.on_cancel = self._cancel
+        self.watch = CallWatch(self.plan)
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         self.ingress.refuse_message(root, message_id, error)
@@ -177,8 +181,7 @@ class RayEngine:
         self._pool = ReplicaPool(self.plan, epoch=self._epoch)
         self._pool.create(pack_stages(self.plan))
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
-        self._pool.open(lambda link, done: self._events.put(("opened", link, done)))
-        self._wait_opened(self._pool)
+        self._wait_opened(Opening(self.plan, self._pool, lambda *answer: self._events.put(answer)))
         if self._is_ending.is_set():
             return
         self._transport.connect(self._pool.by_stage())
@@ -187,26 +190,15 @@ class RayEngine:
         self._state = "running"
         self._started.set()
 
-    def _wait_opened(self, pool: ReplicaPool) -> None:
-        waiting = set(pool.actors)
-        while waiting and not self._is_ending.is_set():
+    def _wait_opened(self, opening: Opening) -> None:
+        while opening.waiting and not self._is_ending.is_set():
             try:
-                _, link, done = self._events.get(timeout=_PLACEMENT_S)
+                step, link, done = self._events.get(timeout=_PLACEMENT_S)
             except queue.Empty:
-                self._look_for_places({self.plan.stages[link.stage].index for link in waiting})
+                self._look_for_places({self.plan.stages[link.stage].index for link in opening.waiting})
                 continue
             if link is not None and done is not None:
-                self._check_opened(link, done)
-                waiting.discard(link)
-                pool.opened.add(link)
-
-    def _check_opened(self, link: LinkId, done: Future[Any]) -> None:
-        error = done.exception()
-        if error is None:
-            return
-        node = self.plan.stages[link.stage].first
-        cause = error.cause if isinstance(error, RayTaskError) else error
-        raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
+                opening.take(step, link, done)
 
     def _look_for_places(self, stages: set[int]) -> None:
         """Say why replicas wait; give up on what no host can ever hold."""
@@ -233,6 +225,8 @@ class RayEngine:
         kind, link, done = event
         if kind == "gone" and not self._is_ending.is_set():
             raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
+        if kind == "tick":
+            self._warn_of_silence()
         if link is None or done is None:
             return
         error = done.exception()
@@ -243,11 +237,20 @@ class RayEngine:
                 self.ingress.on_feedback(link, feedback_of(done))
         elif kind == "report":
             self._collect(link)
-            packed = done.result()
+            packed, calls = done.result()
             if packed is not None:
                 report = unpack_report(*packed, node=self.plan.stages[link.stage].last.name)
                 with self.lock:
                     self.ingress.on_report(link, report)
+            if calls is not None:
+                with self.lock:
+                    said = self.watch.look(link, calls, self.clock.now())
+                _warn(said)
+
+    def _warn_of_silence(self) -> None:
+        with self.lock:
+            said = self.watch.silent(self.clock.now())
+        _warn(said)
 
     def _lost(self, link: LinkId, error: BaseException) -> ReplicaLost:
         stage = self.plan.stages[link.stage]
@@ -270,6 +273,12 @@ class RayEngine:
                 return
             if self._pool is not None:
                 self._pool.renew()
+            self._events.put(("tick", None, None))
+
+
+def _warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        _log.warning("%s", sentence)
 
 
 def _limited(plan: Plan) -> Plan:

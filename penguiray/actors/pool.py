@@ -56,12 +56,19 @@ class ReplicaPool:
         )
         return options.remote(title, code, self._plan.options, self._epoch, number)
 
-    def open(self, on_done: Done) -> None:
-        """Have every actor connect to the next stages and build its nodes."""
-        for link, actor in self.actors.items():
-            edges = self._plan.stages[link.stage].edges
-            targets = {edge.target: self._of_stage(edge.target) for edge in edges}
-            _ask(actor.open, link, on_done, targets)
+    def host(self, link: LinkId, on_done: Done) -> None:
+        """Ask one actor where it was placed."""
+        _ask(self.actors[link].host, link, on_done)
+
+    def set_up_host(self, link: LinkId, on_done: Done) -> None:
+        """Have one actor set its host up for its stage."""
+        _ask(self.actors[link].set_up_host, link, on_done)
+
+    def open(self, link: LinkId, on_done: Done) -> None:
+        """Have one actor connect to the next stages and to replica 0 of its own, and build its nodes."""
+        edges = self._plan.stages[link.stage].edges
+        targets = {edge.target: self._of_stage(edge.target) for edge in edges}
+        _ask(self.actors[link].open, link, on_done, targets, self.actors[LinkId(link.stage, 0)])
 
     def _of_stage(self, stage: int) -> list[Any]:
         return [actor for link, actor in self.actors.items() if link.stage == stage]

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_futures
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,16 +23,18 @@ from penguiray.control.lease import Lease
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
+from penguiray.link.report import Report
+from penguiray.link.running import RunningCall
 from penguiray.link.wire import pack_report, unpack_frame
+from penguiray.observe.watch import look_every_s
 from penguiray.plan.plan import Stage
+from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
 
 __all__ = ["CLOSE_S", "FINISH_S", "ReplicaProcess"]
 
 T = TypeVar("T")
 
-_POLL_S = 10.0
-"""Longest that a `collect` stays unanswered; the driver asks again."""
 CLOSE_S = 3.0
 """Longest that the nodes' `close()` may take when the run is stopped."""
 FINISH_S = 30.0
@@ -50,8 +53,12 @@ class ReplicaProcess:
         self._news = threading.Event()
         self._known: set[str] = set()
         self._lease = Lease(self._clock.now())
+        self._look_s = look_every_s(options.report_after_s)
+        self._next_look = 0.0
+        self._taking: Future[Report] | None = None
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
+        self._first: Any = None
         self._transport = CallTransport(
             clock=self._clock,
             options=options,
@@ -67,13 +74,19 @@ class ReplicaProcess:
             rng=random.Random(f"{epoch}/{stage.index}/{number}"),  # noqa: S311 - jitter, not a secret
             on_news=self._news.set,
             inline=False,
+            ask_first=None if number == 0 else self._ask_first,
         )
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
 
-    def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
-        """Connect to the next stages, build the nodes' objects, and begin to work."""
+    def set_up_host(self) -> None:
+        """Call the nodes' `setup_host()`, for all replicas of the stage on this host."""
+        asyncio.run_coroutine_threadsafe(self._replica.set_up_host(), self._loop).result()
+
+    def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
+        """Connect to the next stages and to replica 0 of this one, build the nodes' objects, and begin to work."""
+        self._first = first
         self._transport.connect(actors)
         for stage, replicas in actors.items():
             self._replica.connect(stage, len(replicas))
@@ -122,18 +135,36 @@ class ReplicaProcess:
         feedback = taken.result()
         return feedback.sequence, feedback.service_s
 
-    def collect(self) -> tuple[Any, ...] | None:
-        """Wait for news and hand it over: header, body and buffers of a report; None if there was none for a while.
+    def collect(self) -> tuple[tuple[Any, ...] | None, list[RunningCall] | None]:
+        """Wait for news and hand it over: a report, and which calls are under way if it is time to look.
+
+        Returns:
+            Header, body and buffers of a report, None if there was none for a while; and the calls, None if they were
+            looked at lately. Not even a loop that is held up by a node keeps the calls from being told.
 
         Raises:
             Exception: The replica cannot go on, and why.
         """
-        if not self._news.wait(_POLL_S):
+        return self._report(), self._calls()
+
+    def _calls(self) -> list[RunningCall] | None:
+        now = self._clock.now()
+        if now < self._next_look:
             return None
-        self._news.clear()
+        self._next_look = now + self._look_s
+        return self._replica.running()
+
+    def _report(self) -> tuple[Any, ...] | None:
+        if self._taking is None:
+            if not self._news.wait(self._look_s):
+                return None
+            self._news.clear()
+            self._taking = self._on_loop(self._replica.outbox.take_report)
         if self._failure is not None:
             raise self._failure
-        report = self._on_loop(self._replica.outbox.take_report)
+        if not wait_futures([self._taking], timeout=self._look_s).done:
+            return None
+        report, self._taking = self._taking.result(), None
         n_results = len(report.results)
         header, data, buffers = pack_report(
             report,
@@ -148,6 +179,18 @@ class ReplicaProcess:
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         """Give up inputs; returns at once."""
         self._loop.call_soon_threadsafe(self._replica.cancel, roots, calls)
+
+    def permits(self, place: int, begun: int, want: int) -> Grant:
+        """Another replica of the stage asks for permits; see `RateWindow.ask`."""
+        return self._replica.rates[place].ask(begun, want)
+
+    async def _ask_first(self, place: int, begun: int, want: int) -> Grant:
+        answer: Future[Grant] = self._first.permits.remote(place, begun, want).future()
+        try:
+            return await asyncio.wrap_future(answer)
+        except RayActorError:
+            await asyncio.Event().wait()  # replica 0 is gone; the driver sees that itself and ends the run
+            raise
 
     def renew(self) -> None:
         """The driver lives."""
@@ -169,10 +212,10 @@ class ReplicaProcess:
             await asyncio.wait([self._task])
         await self._replica.close()
 
-    def _on_loop(self, function: Callable[[], T]) -> T:
+    def _on_loop(self, function: Callable[[], T]) -> Future[T]:
         done: Future[T] = Future()
         self._loop.call_soon_threadsafe(_answer, done, function)
-        return done.result()
+        return done
 
     def _on_answer(self, link: LinkId, answer: Future[Any]) -> None:
         self._loop.call_soon_threadsafe(self._take_answer, link, answer)

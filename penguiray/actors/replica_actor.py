@@ -14,6 +14,8 @@ import ray
 
 from penguiray.actors.process import ReplicaProcess
 from penguiray.graph.policies import FlowOptions
+from penguiray.link.running import RunningCall
+from penguiray.runtime.rate import Grant
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
@@ -34,9 +36,19 @@ class ReplicaActor:
         return self._title
 
     @ray.method(concurrency_group="control")
-    def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
+    def host(self) -> str:
+        """Ray's id of the host that it was placed on."""
+        return str(ray.get_runtime_context().get_node_id())
+
+    @ray.method(concurrency_group="control")
+    def set_up_host(self) -> None:
+        """See `ReplicaProcess.set_up_host`."""
+        self._process.set_up_host()
+
+    @ray.method(concurrency_group="control")
+    def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
         """See `ReplicaProcess.open`."""
-        self._process.open(actors)
+        self._process.open(actors, first)
 
     @ray.method(concurrency_group="data")
     def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
@@ -49,7 +61,7 @@ class ReplicaActor:
         return self._process.receive(header, data, attachments)
 
     @ray.method(concurrency_group="collect")
-    def collect(self) -> tuple[Any, ...] | None:
+    def collect(self) -> tuple[tuple[Any, ...] | None, list[RunningCall] | None]:
         """See `ReplicaProcess.collect`."""
         return self._process.collect()
 
@@ -57,6 +69,11 @@ class ReplicaActor:
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         """See `ReplicaProcess.cancel`."""
         self._process.cancel(roots, calls)
+
+    @ray.method(concurrency_group="control")
+    def permits(self, place: int, begun: int, want: int) -> Grant:
+        """See `ReplicaProcess.permits`."""
+        return self._process.permits(place, begun, want)
 
     @ray.method(concurrency_group="control")
     def renew(self) -> None:

@@ -10,7 +10,7 @@ from penguiray.errors import FlowError
 from penguiray.graph.code import Code, describe
 from penguiray.graph.context import Context
 from penguiray.graph.node import ActorNode, FunctionNode
-from penguiray.graph.policies import Batch, NodeOptions, Retry
+from penguiray.graph.policies import Batch, NodeOptions, Rate, Retry
 from penguiray.graph.signature import read_signature
 from penguiray.graph.spec import NodeSpec
 from penguiray.graph.values import Many
@@ -40,6 +40,7 @@ class _Options(TypedDict, total=False):
     concurrency: int
     retry: Retry
     timeout_s: float
+    rate: Rate
     delivery: Literal["at_least_once", "at_most_once"]
     deterministic: bool
     fuse: bool
@@ -138,8 +139,13 @@ class ActorDecorator(_Declarer):
     if it has one, calls the object for every message, and its `close()` at the end; both may be async. What the
     object keeps between calls is a cache: a replica may vanish.
 
+    A classmethod or staticmethod `setup_host`, if the class has one, is called with the constructor's arguments once on
+    each host, sync or async, before any replica is built there: the place to download a model for all of them. It
+    may be cut off when the run is stopped, and is called again by the next run.
+
     Raises:
-        FlowError: The class has no `__call__` for one message, or an option is unknown or out of range.
+        FlowError: The class has no `__call__` for one message, its `setup_host` needs an object, or an option is
+            unknown or out of range.
     """
 
     __slots__ = ()
@@ -215,5 +221,10 @@ def _class_spec(cls: Any, options: NodeOptions) -> NodeSpec:
     name = options.name or cls.__name__
     if "__call__" not in dir(cls):
         raise FlowError(f"class {name!r} ({describe(cls)}) has no __call__: give it one that takes a message")
+    if not isinstance(inspect.getattr_static(cls, "setup_host", None), classmethod | staticmethod | None):
+        raise FlowError(
+            f"class {name!r} ({describe(cls)}): setup_host is called before there is an object; make it a @classmethod "
+            f"that takes what the constructor takes"
+        )
     signature = read_signature(cls.__call__, batched=bool(options.batch), owner=name)
     return NodeSpec(name, "class", Code(cls), signature, options, describe(cls))

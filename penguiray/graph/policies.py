@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from penguiray.errors import FlowError, NotYetError
 
-__all__ = ["UNSET", "Batch", "FlowOptions", "NodeOptions", "Retry"]
+__all__ = ["UNSET", "Batch", "FlowOptions", "NodeOptions", "Rate", "Retry"]
 
 
 def _require(ok: bool, owner: str, what: str) -> None:
@@ -46,6 +46,25 @@ class Retry:
         _require(self.max_attempts >= 1, "Retry", f"max_attempts must be at least 1, not {self.max_attempts}")
         _require(0 <= self.initial_s <= self.max_s, "Retry", "needs 0 <= initial_s <= max_s")
         _require(self.budget_ratio >= 0 and self.budget_reserve >= 0, "Retry", "the budget cannot be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Begin only so many calls of a node within any stretch of time, over all its replicas together.
+
+    A call that must wait for its turn keeps its place in the node. It never waits past its message's deadline: where
+    its turn comes later than that, it fails at once. The limit is never exceeded, whatever the calls and the network
+    take: a call counts from when it was allowed until `per_s` after it was seen to have begun.
+    """
+
+    calls: int
+    """Most calls that begin within any `per_s` seconds; at least 1. Each attempt is a call, and so is each batch."""
+    per_s: float = 1.0
+    """Length of that stretch in seconds, wherever it begins."""
+
+    def __post_init__(self) -> None:
+        _require(self.calls >= 1, "Rate", f"calls must be at least 1, not {self.calls}")
+        _require(self.per_s > 0, "Rate", f"per_s must be above 0, not {self.per_s}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +126,9 @@ class NodeOptions:
     retry: Retry = UNSET
     """When to run a failed call again. Unset: never, since running twice is not free of effects."""
     timeout_s: float = UNSET
-    """Longest that one attempt may take, in seconds. Unset: no limit."""
+    """Longest that one attempt may take, in seconds. Unset: no limit, and what takes over 30 s is reported."""
+    rate: Rate = UNSET
+    """How many calls may begin within any stretch of time, over all replicas together. Unset: no limit."""
     delivery: Literal["at_least_once", "at_most_once"] = UNSET
     """What may happen to a message when its replica is lost. Unset: at least once."""
     deterministic: bool = UNSET
@@ -129,6 +150,11 @@ class NodeOptions:
     def retry_or_none(self) -> Retry | None:
         """The retry policy, or None where a failed call is final."""
         return self.retry or None
+
+    @property
+    def rate_or_none(self) -> Rate | None:
+        """The limit on calls in time, or None for no limit."""
+        return self.rate or None
 
     @property
     def batch_or_none(self) -> Batch | None:
@@ -168,6 +194,7 @@ _CHECKS: dict[str, Any] = {
     "batch": lambda v: isinstance(v, Batch),
     "retry": lambda v: isinstance(v, Retry),
     "timeout_s": lambda v: isinstance(v, int | float) and v > 0,
+    "rate": lambda v: isinstance(v, Rate),
     "delivery": lambda v: v in {"at_least_once", "at_most_once"},
 }
 _RANGES: dict[str, str] = {
@@ -180,6 +207,7 @@ _RANGES: dict[str, str] = {
     "batch": "give a pr.Batch(...)",
     "retry": "give a pr.Retry(...)",
     "timeout_s": "give seconds above 0",
+    "rate": "give a pr.Rate(...)",
     "delivery": "give 'at_least_once' or 'at_most_once'",
 }
 
@@ -211,6 +239,8 @@ class FlowOptions:
     """How often a way back without `max_hops` of its own may be taken along one line of descent."""
     max_live_messages: int = field(default=100_000)
     """Most messages that one input may turn into, finished ones counted until it is done. Bounds memory."""
+    report_after_s: float = 30.0
+    """A call that takes longer is reported as a warning, and again each time that it has taken twice as long."""
 
     def __post_init__(self) -> None:
         for option in fields(self):

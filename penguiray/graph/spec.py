@@ -52,6 +52,11 @@ class NodeSpec:
     join: JoinRule | None = None
     """Set where the node is a join."""
 
+    @property
+    def has_host_setup(self) -> bool:
+        """Whether its class has a `setup_host()`, to be called once on each host before anything is built there."""
+        return self.kind == "class" and hasattr(self.code.target, "setup_host")
+
     def with_options(self, options: NodeOptions) -> NodeSpec:
         """The same code as another node, under other options.
 
@@ -66,7 +71,7 @@ class NodeSpec:
 def _check_single(what: str, options: NodeOptions) -> None:
     if options.replicas != 1:
         raise FlowError(f"{what}: what it gathers lives in one replica, so replicas={options.replicas!r} cannot be")
-    for option in ("batch", "concurrency", "retry", "timeout_s", "validate"):
+    for option in ("batch", "concurrency", "retry", "timeout_s", "rate", "validate"):
         if getattr(options, option):
             raise FlowError(f"{what}: takes no option {option}; put a node before it that has it")
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from penguiray.clock import Clock
 from penguiray.ingress.ingress import Ingress
+from penguiray.observe.watch import CallWatch
 from penguiray.plan.plan import Plan
 
 __all__ = ["Engine", "EngineState", "Signal", "ThreadSignal"]
@@ -41,6 +42,8 @@ class Engine(Protocol):
     ingress: Ingress
     """Guarded by `lock`."""
     lock: AbstractContextManager[Any]
+    watch: CallWatch
+    """Which calls are under way. Guarded by `lock`."""
 
     @property
     def state(self) -> EngineState:

@@ -35,6 +35,8 @@ class NodeStatus:
     """Messages that entered, a second, since the run was ready."""
     busy: float
     """Share of its calls' places that were in use since the run was ready: 1.0 is all of them, all the time."""
+    longest_call_s: float = 0.0
+    """Seconds that its longest call under way had taken at the last look, every 10 s or so; 0: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,10 @@ class Status:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a table of the nodes."""
-        head = ("node", "replicas", "in", "out", "failed", "retried", "in/s", "busy")
+        head = ("node", "replicas", "in", "out", "failed", "retried", "in/s", "busy", "longest")
         rows = [
             (node.name, node.replicas, node.taken, node.given, node.failed, node.retried, node.rate_per_s,
-             f"{node.busy:.0%}")
+             f"{node.busy:.0%}", f"{node.longest_call_s:,.1f} s")
             for node in self.nodes
         ]  # fmt: skip
         return html.lines(escaped(self._headline), html.table(head, rows))
@@ -76,11 +78,14 @@ class Status:
     def __str__(self) -> str:
         lines = [
             self._headline,
-            f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>6} {'retried':>7} {'in/s':>9} {'busy':>5}",
+            (
+                f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>6} {'retried':>7} {'in/s':>9} "
+                f"{'busy':>5} {'longest':>9}"
+            ),
         ]
         lines += [
             f"  {node.name:<20} {node.replicas:>8} {node.taken:>9} {node.given:>9} {node.failed:>6} "
-            f"{node.retried:>7} {node.rate_per_s:>9,.1f} {node.busy:>5.0%}"
+            f"{node.retried:>7} {node.rate_per_s:>9,.1f} {node.busy:>5.0%} {node.longest_call_s:>7,.1f} s"
             for node in self.nodes
         ]
         return "\n".join(lines)
@@ -95,8 +100,9 @@ def status_of(
     inputs_live: int,
     inputs_done: int,
     dead_letters: int,
+    longest_s: Mapping[str, float],
 ) -> Status:
-    """Put a status together from what the replicas have reported."""
+    """Put a status together from what the replicas have reported; `longest_s` is the longest call of each node."""
     nodes = []
     for stage in plan.stages:
         for node in stage.nodes:
@@ -107,7 +113,7 @@ def status_of(
             nodes.append(
                 NodeStatus(
                     node.name, stage.name, stage.replicas, count.taken, count.given, count.failed, count.retried, rate,
-                    busy,
+                    busy, longest_s.get(node.name, 0.0),
                 )
             )  # fmt: skip
     return Status(plan.name, state, seconds, inputs_live, inputs_done, dead_letters, tuple(nodes))

@@ -130,7 +130,7 @@ class BatchWorker:
         async def call(item: Item, attempt: int) -> list[list[Any]]:
             context = node.context(item, attempt)
             size, begun = len(item.value), time.perf_counter()
-            whole = Item(item.root, item.message_id, to_columns(item.value, columns), item.facts)
+            whole = Item(item.root, item.message_id, to_columns(item.value, columns), item.facts, permit=item.permit)
             try:
                 if node.spec.signature.is_async:
                     answer = await node.call(whole, context)

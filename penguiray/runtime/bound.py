@@ -20,6 +20,8 @@ from penguiray.link.message import Facts, Hops
 from penguiray.link.report import NodeCount
 from penguiray.runtime.backoff import RetryBudget
 from penguiray.runtime.executor import Executor
+from penguiray.runtime.permits import Permit, Permits
+from penguiray.runtime.running import RunningCalls
 from penguiray.runtime.subflows import Subflows
 
 __all__ = ["BoundNode", "Item"]
@@ -49,6 +51,8 @@ class Item:
     """Whether it waits for its next attempt."""
     raised: Exception | None = None
     """What a first attempt outside the policy stack has raised; the stack's first attempt raises it again."""
+    permit: Permit | None = None
+    """What the call needs of the node's rate, where it has one; told when the function is called."""
 
 
 class _CallFacts:
@@ -93,7 +97,8 @@ class BoundNode:
     """One node of a replica's stage."""
 
     __slots__ = (
-        "_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "destinations", "spec", "subflows",
+        "_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "destinations", "permits", "running",
+        "spec", "subflows",
     )  # fmt: skip
 
     def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock, destinations: Mapping[str, int]) -> None:
@@ -112,11 +117,21 @@ class BoundNode:
         self.budget = None if retry is None else RetryBudget(retry)
         self.subflows = Subflows(spec.name)
         """Flows that the node asks."""
+        self.running = RunningCalls(spec.name, is_batch=bool(spec.options.batch), epoch=epoch, clock=clock)
+        """Its calls that are under way."""
+        self.permits: Permits | None = None
+        """Permits to begin calls, where the node has a rate; set by its replica."""
         self._epoch = epoch
         self._clock = clock
         self._context = spec.signature.context
         self._target: Any = None
         self._function: Any = None
+
+    async def set_up_host(self, executor: Executor) -> None:
+        """Call the class's `setup_host()`, if it has one, with what its constructor will be given."""
+        if self.spec.has_host_setup:
+            arguments, keywords = self.spec.arguments
+            await _call_if_there(self.spec.code.target, "setup_host", executor, *arguments, **keywords)
 
     async def open(self, executor: Executor) -> None:
         """Build a class's object and call its `setup()`; sync code runs where its calls will run."""
@@ -148,6 +163,8 @@ class BoundNode:
 
     def call(self, item: Item, context: Context | None) -> Any:
         """Call the function: gives what it returns, which for async code is still to be awaited or iterated."""
+        if item.permit is not None:
+            item.permit.use()
         if self._context is None:
             return self._function(item.value)
         return self._function(item.value, **{self._context: context})
@@ -181,11 +198,11 @@ def _chooser(predicates: tuple[Any, ...]) -> Any:
     return choose
 
 
-async def _call_if_there(target: Any, method: str, executor: Executor) -> None:
+async def _call_if_there(target: Any, method: str, executor: Executor, *arguments: Any, **keywords: Any) -> None:
     function = getattr(target, method, None)
     if function is None:
         return
     if inspect.iscoroutinefunction(function):
-        await function()
+        await function(*arguments, **keywords)
     else:
-        await executor.call(function)
+        await executor.call(lambda: function(*arguments, **keywords))

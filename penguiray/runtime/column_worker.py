@@ -125,6 +125,7 @@ class ColumnWorker:
         for index in range(len(messages)):
             item = item_of(messages, index)
             started = time.perf_counter()
+            last.running.begin(item)
             try:
                 for output in iterate(last, item, last.context(item, 1), self._bench.cancelled):
                     yield item, output
@@ -132,6 +133,7 @@ class ColumnWorker:
                 outcome.failed.append((len(before), item, as_error(error)))
             else:
                 yield item, _DONE
+            last.running.end(item)
             last.count.busy_s += time.perf_counter() - started
         if last.budget is not None:
             last.budget.earn(size)
@@ -240,10 +242,10 @@ def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice)
     errors: dict[int, Exception] = {}
     if _gives_lists(node):
         items = [item_of(messages, index) for index in range(len(messages))]
-        outputs = _run_column(lambda item: _call_for_list(node, item), items, errors)
+        outputs = _run_column(node, lambda item: _call_for_list(node, item), messages, items, errors)
         given = sum(map(len, compress(outputs, (index not in errors for index in range(len(outputs))))))
     else:
-        outputs = _run_column(node.function, messages.values, errors)
+        outputs = _run_column(node, node.function, messages, messages.values, errors)
         given = -1
     count.busy_s += time.perf_counter() - begun
     count.taken += len(messages)
@@ -265,11 +267,14 @@ def _call_for_list(node: BoundNode, item: Item) -> list[Any]:
     return outputs_of(node.call(item, context), context)
 
 
-def _run_column(call: Callable[[Any], Any], values: list[Any], errors: dict[int, Exception]) -> list[Any]:
-    """Call a function with each value; one that raises leaves None in its place and its error in `errors`."""
+def _run_column(
+    node: BoundNode, call: Callable[[Any], Any], messages: Messages, values: list[Any], errors: dict[int, Exception]
+) -> list[Any]:
+    """Call a function with each message's value; one that raises leaves None in its place and its error in `errors`."""
     outputs: list[Any] = []
     append = outputs.append
     rest = iter(values)
+    node.running.begin_column(messages, rest)
     while True:
         try:
             for value in rest:
@@ -278,6 +283,7 @@ def _run_column(call: Callable[[Any], Any], values: list[Any], errors: dict[int,
             errors[len(outputs)] = as_error(error)
             append(None)
         else:
+            node.running.end_column()
             return outputs
 
 

@@ -67,7 +67,9 @@ class FoldWorker:
         initial, add, _ = self._node.function
         count, begun = self._node.count, time.perf_counter()
         failed: list[tuple[int, Exception]] = []
-        for index, (root, value) in enumerate(zip(messages.roots, messages.values, strict=True)):
+        values = iter(messages.values)
+        self._node.running.begin_column(messages, values)
+        for index, (root, value) in enumerate(zip(messages.roots, values, strict=True)):
             call = call_of(root)
             if call in self._forgotten:
                 continue
@@ -76,6 +78,7 @@ class FoldWorker:
                 self._sums[call] = add(total, value)
             except BaseException as error:  # noqa: BLE001 - the border to user code
                 failed.append((index, as_error(error)))
+        self._node.running.end_column()
         count.taken += len(messages)
         count.busy_s += time.perf_counter() - begun
         return failed
@@ -92,6 +95,7 @@ class FoldWorker:
         initial, _, finish = self._node.function
         outbox, executor, count = self._bench.outbox, self._bench.executor, self._node.count
         begun = time.perf_counter()
+        self._node.running.begin(item)
         try:
             item.value = self._sums.pop(call) if call in self._sums else await executor.call(initial)
             if self._node.spec.signature.is_stream:
@@ -110,5 +114,7 @@ class FoldWorker:
         except Exception as error:  # noqa: BLE001 - the border to user code
             item.value = None
             gave_up_on(outbox, item, self._node, error)
+        finally:
+            self._node.running.end(item)
         count.given += item.sent
         count.busy_s += time.perf_counter() - begun

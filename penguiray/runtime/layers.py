@@ -14,9 +14,13 @@ from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor, StuckError, as_error
+from penguiray.runtime.permits import Permits
 from penguiray.runtime.slots import Slots
 
-__all__ = ["Call", "GaveUp", "with_cancelled", "with_deadline", "with_retry", "with_slot", "with_timeout"]
+__all__ = [
+    "Call", "GaveUp", "with_cancelled", "with_deadline", "with_note", "with_rate", "with_retry", "with_slot",
+    "with_timeout",
+]  # fmt: skip
 
 Call = Callable[[Item, int], Awaitable[Any]]
 """One attempt at an item: the item and the attempt's number, from 1."""
@@ -52,7 +56,7 @@ def with_retry(inner: Call, node: BoundNode, policy: Retry, clock: Clock, rng: r
         while True:
             try:
                 return await inner(item, attempt)
-            except StuckError:
+            except (StuckError, GaveUp):
                 raise
             except policy.on as error:
                 pause = pause_before(attempt + 1, policy, rng)
@@ -100,6 +104,36 @@ def with_slot(inner: Call, slots: Slots, executor: Executor) -> Call:
             raise as_error(error) from error
         finally:
             slots.give_back()
+
+    return call
+
+
+def with_rate(inner: Call, permits: Permits) -> Call:
+    """Begin no more calls than the node's rate allows; a message whose turn comes after its deadline is given up."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        try:
+            item.permit = permit = await permits.take(item.deadline)
+        except DeadlineExceeded as error:
+            raise GaveUp(error, attempt) from error
+        try:
+            return await inner(item, attempt)
+        finally:
+            permit.use()
+
+    return call
+
+
+def with_note(inner: Call, node: BoundNode) -> Call:
+    """Note that the call is under way, for who asks what a replica is at."""
+    running = node.running
+
+    async def call(item: Item, attempt: int) -> Any:
+        running.begin(item)
+        try:
+            return await inner(item, attempt)
+        finally:
+            running.end(item)
 
     return call
 

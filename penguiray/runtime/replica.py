@@ -1,20 +1,24 @@
 """One member of a stage: wires inbox, worker and outbox together, and holds no decision itself.
 
-Life: 1. `open` builds the nodes' objects. 2. `run` works until `finish` or `stop`. 3. `finish` lets it end what it
-holds; `stop` does not. 4. `close` calls the objects' `close()`.
+Life: 1. `set_up_host` prepares the host, in one replica for all that are there. 2. `open` builds the nodes' objects.
+3. `run` works until `finish` or `stop`. 4. `finish` lets it end what it holds; `stop` does not. 5. `close` calls the
+objects' `close()`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from penguiray.clock import Clock
 from penguiray.graph.inside import CallKind, enter_node
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
+from penguiray.link.running import RunningCall
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.plan.plan import Stage
@@ -27,10 +31,15 @@ from penguiray.runtime.fold_worker import FoldWorker
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.join_worker import JoinWorker
 from penguiray.runtime.outbox import Outbox
+from penguiray.runtime.permits import Permits, RateKeeper
+from penguiray.runtime.rate import Grant
 from penguiray.runtime.task_worker import TaskWorker
 from penguiray.runtime.work import Bench, Worker
 
-__all__ = ["Replica"]
+__all__ = ["AskFirst", "Replica"]
+
+AskFirst = Callable[[int, int, int], Awaitable[Grant]]
+"""Asks replica 0: place of the node in the stage, calls begun, calls that wait."""
 
 
 class Replica:
@@ -47,6 +56,7 @@ class Replica:
         rng: random.Random,
         on_news: Callable[[], None],
         inline: bool,
+        ask_first: AskFirst | None = None,
     ) -> None:
         """Wire a replica up.
 
@@ -59,10 +69,14 @@ class Replica:
             rng: Jitter.
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
+            ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
         """
         self._nodes = [
             BoundNode(node, epoch=epoch, clock=clock, destinations=stage.destinations) for node in stage.nodes
         ]
+        self.rates: dict[int, RateKeeper] = {}
+        """Counts of the nodes that have a rate, by their places in the stage, if this is replica 0 of the stage."""
+        self._limit_rates(ask_first, clock, rng)
         self._executor = _executor(stage, inline=inline)
         self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         self._inbox = Inbox()
@@ -83,6 +97,21 @@ class Replica:
         is_back = any(edge.back is not None for edge in self._stage.edges if edge.target == target)
         self.sender.connect(target, replicas, is_back=is_back)
 
+    def _limit_rates(self, ask_first: AskFirst | None, clock: Clock, rng: random.Random) -> None:
+        for place, node in enumerate(self._nodes):
+            rate = node.spec.options.rate_or_none
+            if rate is None:
+                continue
+            if ask_first is None:
+                self.rates[place] = RateKeeper(rate, clock)
+            ask = self.rates[place].ask_here if ask_first is None else partial(ask_first, place)
+            node.permits = Permits(node.spec.name, rate, ask, clock, rng)
+
+    async def set_up_host(self) -> None:
+        """Call the nodes' `setup_host()`, for all replicas of the stage on this host; raises what they raise."""
+        for node in self._nodes:
+            await node.set_up_host(self._executor)
+
     async def open(self) -> None:
         """Build the nodes' objects; raises what their constructors and `setup()` raise."""
         enter_node(self._kind)
@@ -92,7 +121,23 @@ class Replica:
     async def run(self) -> None:
         """Work until the end."""
         enter_node(self._kind)
-        await self._worker.run()
+        pumps = [node.permits.run() for node in self._nodes if node.permits is not None]
+        if not pumps:
+            await self._worker.run()
+            return
+        tasks = [asyncio.create_task(one) for one in (self._worker.run(), *pumps)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in done:
+            await task
+
+    def running(self) -> list[RunningCall]:
+        """The calls that are under way; may be asked from any one thread, also while the loop is held up."""
+        return [call for node in self._nodes for call in node.running.look()]
 
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
@@ -150,7 +195,8 @@ def _worker(bench: Bench) -> Worker:
         return JoinWorker(bench)
     if last.options.batch:
         return BatchWorker(bench)
-    overlaps = bench.stage.concurrency > 1 or any(node.options.timeout_or_none for node in bench.stage.nodes)
+    limits = (node.options.timeout_or_none or node.options.rate_or_none for node in bench.stage.nodes)
+    overlaps = bench.stage.concurrency > 1 or any(limits)
     if overlaps or last.signature.is_async:
         return TaskWorker(bench)
     return ColumnWorker(bench)

@@ -4,13 +4,19 @@
     retry         outside the slot, so that a message that waits for its next attempt keeps nobody out
     slot          outside the time-out, so that waiting for a slot, or for a thread that an earlier call overran in, is
                   not counted as the call's time
-    cancelled     behind the slot, so that it is asked at the last moment before each attempt
+    rate          inside the slot, because a permit is for a call that begins now: one that still had to wait for a slot
+                  would be used later, when others may begin too. A call that waits for its permit keeps nobody out by
+                  its slot, since every call of the node waits for the same permits. Inside the retry, so that each
+                  attempt counts; outside the time-out, so that the wait is not counted as the call's time
+    cancelled     behind slot and rate, so that it is asked at the last moment before each attempt
     time-out      around one attempt only, so that a retry has its full time again
+    note          which call is under way, and since when: innermost, so that no wait before it is taken for the call's
     executor      where the function runs: the loop for async code, inline or a thread for sync code
     function
 
-A retry never sleeps past the deadline, and an attempt gets no more time than remains of it. Caching has its place
-reserved between deadline and retry. Batching and fan-out change how many items there are, so they are not layers.
+A retry never sleeps past the deadline, a permit is not waited for past it, and an attempt gets no more time than
+remains of it. Caching has its place reserved between deadline and retry. Batching and fan-out change how many items
+there are, so they are not layers.
 """
 
 from __future__ import annotations
@@ -21,7 +27,16 @@ from penguiray.clock import Clock
 from penguiray.runtime.bound import BoundNode
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
-from penguiray.runtime.layers import Call, with_cancelled, with_deadline, with_retry, with_slot, with_timeout
+from penguiray.runtime.layers import (
+    Call,
+    with_cancelled,
+    with_deadline,
+    with_note,
+    with_rate,
+    with_retry,
+    with_slot,
+    with_timeout,
+)  # fmt: skip
 from penguiray.runtime.slots import Slots
 
 __all__ = ["build_stack"]
@@ -48,9 +63,11 @@ def build_stack(
         cancelled: Inputs that were given up; None where a call is about several inputs.
     """
     options, name = node.spec.options, node.spec.name
-    call = with_timeout(inner, name, options.timeout_or_none, clock)
+    call = with_timeout(with_note(inner, node), name, options.timeout_or_none, clock)
     if cancelled is not None:
         call = with_cancelled(call, cancelled)
+    if node.permits is not None:
+        call = with_rate(call, node.permits)
     call = with_slot(call, slots, executor)
     if options.retry_or_none is not None:
         call = with_retry(call, node, options.retry_or_none, clock, rng)

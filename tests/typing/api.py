@@ -43,7 +43,7 @@ def maybe(url: str) -> Page | None:
     return Page(url=url) if url else None
 
 
-@pr.node(concurrency=64, timeout_s=10, retry=pr.Retry(max_attempts=3))
+@pr.node(concurrency=64, timeout_s=10, retry=pr.Retry(max_attempts=3), rate=pr.Rate(100, per_s=60))
 async def fetch(url: str) -> Page:
     return Page(url=url)
 

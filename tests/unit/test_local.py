@@ -51,6 +51,13 @@ def test_what_has_no_promised_order_is_shuffled_and_a_seed_repeats_it() -> None:
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
 
 
+def test_a_fixed_number_of_replicas_is_one_here() -> None:
+    node = same.options(replicas=3)
+    with pr.Flow(node >> node.options(name="again", fuse=False)).start(engine="local") as run:
+        assert sorted(run.map(range(40), window=40)) == list(range(40))
+        assert [one.replicas for one in run.status().nodes] == [1, 1]
+
+
 def test_values_go_from_node_to_node_by_reference() -> None:
     def anything(x: object) -> object:
         return x

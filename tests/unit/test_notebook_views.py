@@ -25,7 +25,9 @@ def second(x: int) -> int:
 odd = first.options(name="<script>")
 flow = pr.Flow(odd >> second, name="<b>flow")
 counts = {"<script>": NodeCount(1_000, 1_000, 0, 0, busy_s=1.0), "second": NodeCount(1_000, 990, 10, 3, busy_s=1.0)}
-status = status_of(flow.plan(), counts, state="running", seconds=2, inputs_live=1, inputs_done=2, dead_letters=10)
+status = status_of(
+    flow.plan(), counts, state="running", seconds=2, inputs_live=1, inputs_done=2, dead_letters=10, longest_s={}
+)
 
 
 class Unshowable:

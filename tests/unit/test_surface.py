@@ -17,9 +17,9 @@ def test_public_names_are_pinned() -> None:
         "Back", "Batch", "BudgetExceeded", "Cancelled", "Context", "DeadLetter", "DeadlineExceeded", "Explanation",
         "Flow", "FlowError", "FlowOptions", "Graph", "JoinIncomplete", "LinkClosed", "Many", "ManyResults",
         "MessageTooLarge", "NoResult", "Node", "NodeError", "NodeOptions", "NodeStatus", "NotYetError",
-        "Overloaded", "PenguirayError", "PlacementError", "RemoteError", "ReplicaLost", "ResultError", "Retry",
-        "Rows", "Run", "RunClosed", "StartError", "Statement", "Status", "actor", "attach", "bounded_map", "fan",
-        "fold", "join", "node", "route", "switch",
+        "Overloaded", "PenguirayError", "PlacementError", "Rate", "RemoteError", "ReplicaLost", "ResultError",
+        "Retry", "Rows", "Run", "RunClosed", "StartError", "Statement", "Status", "actor", "attach", "bounded_map",
+        "fan", "fold", "join", "node", "route", "switch",
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
     assert testing.__all__ == ["local_engine", "ray_cluster"]

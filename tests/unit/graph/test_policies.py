@@ -37,16 +37,17 @@ def test_the_table_of_defaults() -> None:
     options = plan.options
     assert {option.name for option in fields(pr.NodeOptions) if getattr(pr.NodeOptions(), option.name) is UNSET} == {
         "name", "num_cpus", "num_gpus", "memory", "resources", "label_selector", "runtime_env", "replicas",
-        "concurrency", "batch", "retry", "timeout_s", "delivery", "deterministic", "fuse", "validate",
+        "concurrency", "batch", "retry", "timeout_s", "rate", "delivery", "deterministic", "fuse", "validate",
     }  # fmt: skip
     assert [(stage.replicas, stage.concurrency) for stage in plan.stages] == [(4, 1), (1, 32)]
     assert pr.NodeOptions().retry_or_none is None
     assert pr.NodeOptions().timeout_or_none is None
+    assert pr.NodeOptions().rate_or_none is None
     assert pr.NodeOptions().batch_or_none is None
     assert call.window.size == 4 * (4 * 1 + 1 * 32)
     assert (options.inline_limit_bytes, options.retention_bytes) == (64 * 1024, 64 * 1024 * 1024)
     assert (options.link_messages, options.link_bytes, options.frame_messages) == (2_000, 16 * 1024 * 1024, 1_000)
-    assert (options.max_hops, options.max_live_messages) == (32, 100_000)
+    assert (options.max_hops, options.max_live_messages, options.report_after_s) == (32, 100_000, 30.0)
     assert pr.Batch() == pr.Batch(max_size=64, max_wait_s=0.01)
     assert pr.Retry() == pr.Retry(
         max_attempts=3, initial_s=0.1, max_s=30.0, on=(Exception,), budget_ratio=0.2, budget_reserve=100
@@ -58,7 +59,7 @@ def test_the_table_of_defaults() -> None:
     [
         {"name": ""}, {"name": "a/b"}, {"num_cpus": -1}, {"num_gpus": "one"}, {"memory": -1}, {"replicas": 0},
         {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"batch": 5}, {"retry": 3},
-        {"timeout_s": 0}, {"delivery": "maybe"},
+        {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"},
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
@@ -84,6 +85,7 @@ def test_options_that_are_not_built_yet_say_so() -> None:
     [
         lambda: pr.Batch(max_size=0), lambda: pr.Batch(max_wait_s=-1), lambda: pr.Retry(max_attempts=0),
         lambda: pr.Retry(initial_s=2, max_s=1), lambda: pr.Retry(budget_ratio=-1), lambda: pr.Retry(budget_reserve=-1),
+        lambda: pr.Rate(0), lambda: pr.Rate(1, per_s=0),
         lambda: pr.FlowOptions(link_messages=0), lambda: pr.FlowOptions(frame_messages=0),
     ],
 )  # fmt: skip

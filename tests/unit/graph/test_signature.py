@@ -131,6 +131,17 @@ def test_the_wrong_decorator_says_which_is_right() -> None:
         node(7)
 
 
+def test_setup_host_needs_no_object() -> None:
+    class Model:
+        def setup_host(self) -> None: ...
+
+        def __call__(self, x: int) -> int:
+            return x
+
+    with pytest.raises(pr.FlowError, match=r"class 'Model' .*: setup_host is called before .*; make it a @classmethod"):
+        pr.actor(Model)
+
+
 def test_annotated_types_are_kept_for_validation_and_seen_through_for_edges() -> None:
     positive = Annotated[int, "positive"]
 

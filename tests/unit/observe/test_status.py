@@ -20,11 +20,21 @@ async def second(x: int) -> int:
 def test_rates_and_busy_shares_are_over_time_replicas_and_places() -> None:
     plan = pr.Flow(first >> second, name="index").plan()
     counts = {"first": NodeCount(100, 90, 10, 3, busy_s=5.0), "second": NodeCount(90, 90, 0, 0, busy_s=20.0)}
-    status = status_of(plan, counts, state="running", seconds=10.0, inputs_live=2, inputs_done=98, dead_letters=10)
+    status = status_of(
+        plan,
+        counts,
+        state="running",
+        seconds=10.0,
+        inputs_live=2,
+        inputs_done=98,
+        dead_letters=10,
+        longest_s={"first": 7},
+    )
     assert [(node.name, node.rate_per_s, node.busy) for node in status.nodes] == [
         ("first", 10.0, 0.5),
         ("second", 9.0, 0.5),
     ]
+    assert [node.longest_call_s for node in status.nodes] == [7, 0]
     lines = str(status).splitlines()
     assert lines[0] == "index: running, 98 inputs done, 2 under way, 10 dead letters, 10.0 s"
     assert [line.split()[0] for line in lines[1:]] == ["node", "first", "second"]

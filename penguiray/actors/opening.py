@@ -1,0 +1,74 @@
+"""The start of a run's replicas: hosts that a node wants set up are set up first, then nodes are built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Literal
+
+from ray.exceptions import RayTaskError
+
+from penguiray.actors.pool import ReplicaPool
+from penguiray.control.host_setup import HostSetups
+from penguiray.errors import StartError
+from penguiray.link.frame import LinkId
+from penguiray.plan.plan import Plan
+
+__all__ = ["Opening", "Step"]
+
+Step = Literal["placed", "set up", "opened"]
+"""What a replica has just done."""
+
+Told = Callable[[Step, LinkId, "Future[Any]"], None]
+
+
+class Opening:
+    """Asks each replica for its next step when it has answered for the one before; its owner hands it the answers."""
+
+    def __init__(self, plan: Plan, pool: ReplicaPool, told: Told) -> None:
+        """Ask all replicas for their first steps.
+
+        Args:
+            plan: What the replicas run.
+            pool: Where they are.
+            told: Called from a thread of Ray's with each answer; may only enqueue it for `take`.
+        """
+        self._plan = plan
+        self._pool = pool
+        self._told = told
+        self._hosts = HostSetups()
+        self.waiting = set(pool.actors)
+        """Replicas that have not built their nodes."""
+        for link in pool.actors:
+            wants_setup = any(node.has_host_setup for node in plan.stages[link.stage].nodes)
+            self._ask(link, "placed" if wants_setup else "opened")
+
+    def _ask(self, link: LinkId, step: Step) -> None:
+        ask = {"placed": self._pool.host, "set up": self._pool.set_up_host, "opened": self._pool.open}[step]
+        ask(link, lambda link, done: self._told(step, link, done))
+
+    def take(self, step: str, link: LinkId, done: Future[Any]) -> None:
+        """Take the answer of a replica to one of the steps.
+
+        Raises:
+            StartError: A constructor, a `setup()` or a `setup_host()` raised, or the replica was lost.
+        """
+        self._check(link, done)
+        if step == "opened":
+            self.waiting.discard(link)
+            self._pool.opened.add(link)
+        elif step == "set up":
+            for ready in self._hosts.is_set_up(link):
+                self._ask(ready, "opened")
+        else:
+            todo = self._hosts.placed(link, done.result())
+            if todo != "wait":
+                self._ask(link, "set up" if todo == "set up" else "opened")
+
+    def _check(self, link: LinkId, done: Future[Any]) -> None:
+        error = done.exception()
+        if error is None:
+            return
+        node = self._plan.stages[link.stage].first
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
