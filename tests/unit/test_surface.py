@@ -24,9 +24,9 @@ def test_public_names_are_pinned() -> None:
     assert testing.__all__ == ["local_engine", "ray_cluster"]
 
 
-def test_importing_penguiray_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
+def test_importing_penguiray_and_its_pytest_plugin_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
     code = (
-        "import sys, penguiray as pr\n"
+        "import sys, penguiray as pr, penguiray.testing\n"
         "@pr.node\n"
         "def f(x: int) -> int: return x\n"
         "pr.Flow(f).plan()\n"

@@ -1,4 +1,4 @@
-"""For tests of flows: a pytest plugin with two fixtures, found by pytest wherever penguiray is installed.
+"""The fixtures of the pytest plugin.
 
 `local_engine` runs every flow of a test in the test's own process, in milliseconds. `ray_cluster` is one Ray on this
 host, started once for the whole test session and shut down at its end.

@@ -1,0 +1,9 @@
+"""For tests of flows. It is a pytest plugin too, found by pytest wherever penguiray is installed.
+
+Public, like the package itself. May import all of the package; loads neither ray, numpy nor pyarrow until a fixture
+or a function that needs them is used, since pytest loads the plugin for every project.
+"""
+
+from penguiray.testing.fixtures import local_engine, ray_cluster
+
+__all__ = ["local_engine", "ray_cluster"]
