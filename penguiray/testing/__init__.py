@@ -4,6 +4,7 @@ Public, like the package itself. May import all of the package; loads neither ra
 or a function that needs them is used, since pytest loads the plugin for every project.
 """
 
-from penguiray.testing.fixtures import local_engine, ray_cluster
+from penguiray.testing.fixtures import local_engine, ray_cluster, virtual_clock
+from penguiray.testing.virtual import VirtualClock, virtual_time
 
-__all__ = ["local_engine", "ray_cluster"]
+__all__ = ["VirtualClock", "local_engine", "ray_cluster", "virtual_clock", "virtual_time"]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 import penguiray as pr
+from penguiray import testing
 
 
 class Page(BaseModel):
@@ -206,6 +207,14 @@ def sync_calls() -> None:
         run.wait_ready(timeout_s=3)
         run.drain()
         run.stop()
+
+
+def virtual_time() -> None:
+    with testing.virtual_time(seed=1, patience_s=2.0) as clock:
+        assert_type(clock, testing.VirtualClock)
+        assert_type(clock.now(), float)
+        assert_type(clock.run(flow.acollect(["a"])), list[Vector])
+        clock.sleep(60.0)
 
 
 async def async_calls() -> None:

@@ -21,7 +21,8 @@ def test_public_names_are_pinned() -> None:
         "node", "route", "switch",
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
-    assert testing.__all__ == ["local_engine", "ray_cluster"]
+    assert testing.__all__ == ["VirtualClock", "local_engine", "ray_cluster", "virtual_clock", "virtual_time"]
+    assert all(hasattr(testing, name) for name in testing.__all__)
 
 
 def test_importing_penguiray_and_its_pytest_plugin_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
