@@ -5,6 +5,20 @@ or a function that needs them is used, since pytest loads the plugin for every p
 """
 
 from penguiray.testing.fixtures import local_engine, ray_cluster, virtual_clock
+from penguiray.testing.scripts import Abort, Outcomes, Pause, Recorder, Script, outcomes, script
 from penguiray.testing.virtual import VirtualClock, virtual_time
 
-__all__ = ["VirtualClock", "local_engine", "ray_cluster", "virtual_clock", "virtual_time"]
+__all__ = [
+    "Abort",
+    "Outcomes",
+    "Pause",
+    "Recorder",
+    "Script",
+    "VirtualClock",
+    "local_engine",
+    "outcomes",
+    "ray_cluster",
+    "script",
+    "virtual_clock",
+    "virtual_time",
+]
