@@ -11,8 +11,7 @@ import numpy as np
 from penguiray.clock import Clock
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
-from penguiray.link.message import Messages
-from penguiray.link.wire import pack_frame, why_not
+from penguiray.link.wire import pack_frame, without_refused
 
 __all__ = ["CallTransport", "feedback_of"]
 
@@ -56,7 +55,7 @@ class CallTransport:
         try:
             header, data, buffers = self._pack(frame)
         except Exception:  # noqa: BLE001 - pickling runs user code
-            frame = self._without_refused(frame)
+            frame = without_refused(frame, self._inline_limit, self._on_refused)
             header, data, buffers = self._pack(frame)
         link = frame.link
         attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
@@ -67,22 +66,6 @@ class CallTransport:
 
     def _pack(self, frame: Frame) -> tuple[bytes, bytes, list[memoryview]]:
         return pack_frame(frame, self._known[frame.link], now=self._clock.now(), inline_limit=self._inline_limit)
-
-    def _without_refused(self, frame: Frame) -> Frame:
-        messages, kept = frame.messages, []
-        for index, value in enumerate(messages.values):
-            error = why_not(value, self._inline_limit)
-            if error is None:
-                kept.append(index)
-            else:
-                self._on_refused(messages.roots[index], messages.ids[index], error)
-        rest = Messages(
-            [messages.roots[index] for index in kept],
-            [messages.ids[index] for index in kept],
-            [messages.values[index] for index in kept],
-            messages.facts,
-        )
-        return Frame(frame.link, frame.epoch, frame.sequence, frame.kind, rest, frame.call)
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:

@@ -6,7 +6,7 @@ The header decodes without the user's classes, so a body that cannot be decoded 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from penguiray.link.codec import decode, encode
@@ -15,7 +15,7 @@ from penguiray.link.frame import Frame, Kind, LinkId
 from penguiray.link.message import Messages
 from penguiray.link.report import Report
 
-__all__ = ["LostValue", "pack_frame", "pack_report", "unpack_frame", "unpack_report", "why_not"]
+__all__ = ["LostValue", "Packed", "pack_frame", "pack_report", "unpack_frame", "unpack_report", "without_refused"]
 
 Packed = tuple[bytes, bytes, list[memoryview]]
 """Header, body, and buffers above the inline limit."""
@@ -71,6 +71,24 @@ def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: flo
     return Frame(LinkId(stage, replica), epoch, sequence, Kind(kind), messages, call), failure
 
 
+def without_refused(frame: Frame, inline_limit: int, on_refused: Callable[[int, int, CarriedError], None]) -> Frame:
+    """The frame without the messages that cannot be encoded; each of those is told: root, id, and why."""
+    messages, kept = frame.messages, []
+    for index, value in enumerate(messages.values):
+        error = _why_not(value, inline_limit)
+        if error is None:
+            kept.append(index)
+        else:
+            on_refused(messages.roots[index], messages.ids[index], error)
+    rest = Messages(
+        [messages.roots[index] for index in kept],
+        [messages.ids[index] for index in kept],
+        [messages.values[index] for index in kept],
+        messages.facts,
+    )
+    return Frame(frame.link, frame.epoch, frame.sequence, frame.kind, rest, frame.call)
+
+
 def pack_report(report: Report, known: set[str], *, inline_limit: int) -> Packed:
     """Encode a report; results that cannot be pickled become `LostValue`s."""
     results, report.results = report.results, []
@@ -94,10 +112,10 @@ def unpack_report(header: bytes, data: bytes, buffers: Iterable[Any]) -> Report:
 
 
 def _carried(values: Sequence[Any], inline_limit: int) -> list[Any]:
-    return [value if (error := why_not(value, inline_limit)) is None else LostValue(error) for value in values]
+    return [value if (error := _why_not(value, inline_limit)) is None else LostValue(error) for value in values]
 
 
-def why_not(value: Any, inline_limit: int) -> CarriedError | None:
+def _why_not(value: Any, inline_limit: int) -> CarriedError | None:
     """Why a value cannot be encoded; None if it can."""
     try:
         encode([value], inline_limit=inline_limit)
