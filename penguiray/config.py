@@ -21,9 +21,11 @@ from typing import Literal
 from penguiray.errors import FlowError
 from penguiray.graph.inside import inside_node
 
-__all__ = ["EngineName", "engine_name", "is_notebook", "prepare_ray", "wants_progress"]
+__all__ = ["EngineName", "engine_name", "is_notebook", "prepare_ray", "stays_local", "wants_progress"]
 
 EngineName = Literal["ray", "local"]
+
+_settings = {"stays_local": False}
 
 
 def engine_name(given: EngineName | None) -> EngineName:
@@ -38,6 +40,17 @@ def engine_name(given: EngineName | None) -> EngineName:
     if name == "ray":
         return "ray"
     raise FlowError(f"there is no engine {name!r}: use 'ray' or 'local'")
+
+
+def stays_local(*, whether: bool | None = None) -> bool:
+    """Whether flows are built for this process alone, as in virtual time: their nodes need not be picklable then.
+
+    Args:
+        whether: Say so from now on. None: only ask.
+    """
+    if whether is not None:
+        _settings["stays_local"] = whether
+    return _settings["stays_local"]
 
 
 def wants_progress(given: bool | None) -> bool:

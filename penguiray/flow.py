@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
+from penguiray.config import EngineName, engine_name, prepare_ray, stays_local, wants_progress
 from penguiray.draw.diagram import Diagram
 from penguiray.draw.html import lines, scrolled
 from penguiray.draw.mermaid import mermaid_of
@@ -62,7 +62,8 @@ class Flow(Generic[I, O]):
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
         self._spec = check_flow(graph.shape, name, options or FlowOptions(), tuple(back))
-        check_sendable(self._spec.shape.nodes)
+        if not stays_local():
+            check_sendable(self._spec.shape.nodes)
 
     @property
     def name(self) -> str:

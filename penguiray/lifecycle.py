@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import warnings
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +23,8 @@ class Lifecycle:
         self._engine = engine
         self._name = name
         self._is_closing = False
-        self._began = self._ended = 0.0
+        self._began: float | None = None
+        self._ended: float | None = None
         self._drainers: list[Signal] = []
 
     @property
@@ -35,7 +35,9 @@ class Lifecycle:
     @property
     def _seconds(self) -> float:
         """Time since the run was ready, up to its end."""
-        return (self._ended or time.monotonic()) - self._began if self._began else 0.0
+        if self._began is None:
+            return 0.0
+        return (self._engine.clock.now() if self._ended is None else self._ended) - self._began
 
     def wait_ready(self, timeout_s: float | None = None) -> None:
         """Wait until every replica is ready.
@@ -53,30 +55,33 @@ class Lifecycle:
 
     def _wait_ready(self, timeout_s: float | None = None) -> float | None:
         """Wait until ready; gives what is left of the time."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        until = None if timeout_s is None else self._engine.clock.now() + timeout_s
         try:
             while not self._is_ready():
-                if not self._engine.started().wait(_rest_s(until)):
+                if not self._engine.started().wait(self._rest_s(until)):
                     raise self._late(timeout_s)
         except StartError:
             self._engine.stop(finish=False)
             raise
-        return _rest_s(until)
+        return self._rest_s(until)
 
     async def await_ready(self, timeout_s: float | None = None) -> None:
         """Twin of `wait_ready` for async code."""
         await self._await_ready(timeout_s)
 
     async def _await_ready(self, timeout_s: float | None = None) -> float | None:
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        until = None if timeout_s is None else self._engine.clock.now() + timeout_s
         try:
             while not self._is_ready():
-                if not await self._engine.started().wait_async(_rest_s(until)):
+                if not await self._engine.started().wait_async(self._rest_s(until)):
                     raise self._late(timeout_s)
         except StartError:
             await _in_thread(self._engine.stop, finish=False)
             raise
-        return _rest_s(until)
+        return self._rest_s(until)
+
+    def _rest_s(self, until: float | None) -> float | None:
+        return None if until is None else max(0.0, until - self._engine.clock.now())
 
     def _late(self, timeout_s: float | None) -> DeadlineExceeded:
         return DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
@@ -84,8 +89,8 @@ class Lifecycle:
     def _is_ready(self) -> bool:
         """Whether all replicas are ready; raises what kept them from it."""
         is_ready = self._engine.check_started()
-        if is_ready and not self._began:
-            self._began = time.monotonic()
+        if is_ready and self._began is None:
+            self._began = self._engine.clock.now()
         return is_ready
 
     def drain(self) -> None:
@@ -143,7 +148,8 @@ class Lifecycle:
 
     def _stop(self, *, finish: bool) -> None:
         self._is_closing = True
-        self._ended = self._ended or time.monotonic()
+        if self._ended is None:
+            self._ended = self._engine.clock.now()
         with self._engine.lock:
             self._engine.ingress.fail(RunClosed(f"run {self.name!r} was stopped", run=self.name))
         self._engine.stop(finish=finish)
@@ -176,10 +182,6 @@ class Lifecycle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await (self.adrain() if kind is None else self.astop())
-
-
-def _rest_s(until: float | None) -> float | None:
-    return None if until is None else max(0.0, until - time.monotonic())
 
 
 async def _in_thread(function: Any, **keywords: Any) -> None:

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from penguiray.clock import Clock, SystemClock
 from penguiray.errors import FlowError, PenguirayError, ReplicaLost, StartError
@@ -32,15 +32,33 @@ from penguiray.observe.watch import CallWatch, look_every_s
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.replica import Replica
 
-__all__ = ["LocalEngine"]
+__all__ = ["LocalEngine", "World"]
 
 _log = logging.getLogger("penguiray")
 
 _STOP_S = 5.0
 
 
+class World(Protocol):
+    """Time and chance, where a test brings its own; `penguiray.testing` has one whose time is virtual."""
+
+    seed: int
+    """Makes the shuffling repeatable."""
+
+    def now(self) -> float:
+        """See `Clock`."""
+        ...
+
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        """A loop with this time, for one engine, which closes it."""
+        ...
+
+
 class LocalEngine:
     """Runs one replica of each stage on one event loop."""
+
+    world: ClassVar[World | None] = None
+    """What engines are made in that were given neither clock nor loop. None: the machine's time."""
 
     def __init__(
         self,
@@ -59,6 +77,8 @@ class LocalEngine:
             loop: A fresh loop whose time is that clock's; the engine closes it. None: an ordinary one.
         """
         plan = replace(plan, stages=tuple(replace(stage, replicas=1) for stage in plan.stages))
+        if clock is None and loop is None and self.world is not None:
+            clock, loop, seed = self.world, self.world.new_loop(), self.world.seed if seed is None else seed
         self.plan = plan
         self.lock: AbstractContextManager[Any] = threading.RLock()
         epoch = time.time_ns()

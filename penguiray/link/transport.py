@@ -14,7 +14,10 @@ class FrameTooLarge(Exception):
 
 
 class Transport(Protocol):
-    """Carries frames. Feedback comes back through the owner of the sender, which calls `Sender.on_feedback`."""
+    """Carries frames. Feedback comes back through the owner of the sender, which calls `Sender.on_feedback`.
+
+    `penguiray.testing.TransportConformance` tests what is promised here.
+    """
 
     def send(self, frame: Frame) -> int:
         """Send a frame and return at once.

@@ -19,6 +19,7 @@ from penguiray.link.report import Report
 
 __all__ = [
     "LostValue",
+    "Packed",
     "Refused",
     "frame_of_what_can_travel",
     "pack_frame",

@@ -90,7 +90,7 @@ class BatchWorker:
             return
         whole = Item(items[0].root, items[0].message_id, [item.value for item in items], items[0].facts)
         node.count.taken += len(items)
-        begun = time.perf_counter()
+        begun = self._bench.clock.now()
         try:
             entries = await self._stack(whole, 1)
         except StuckError:
@@ -106,7 +106,7 @@ class BatchWorker:
             for item, outputs in zip(items, entries, strict=True):
                 outbox.finish(item, outputs)
                 node.count.given += len(outputs)
-        each = (time.perf_counter() - begun) / len(items) / self._bench.stage.concurrency
+        each = (self._bench.clock.now() - begun) / len(items) / self._bench.stage.concurrency
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
         outbox.flush()
 

@@ -111,13 +111,13 @@ class ColumnWorker:
 
     def _run_slice(self, messages: Messages, outcome: _Slice) -> None:
         """Run the whole chain over a slice; called where the user's code runs."""
-        size, begun = len(messages), time.perf_counter()
+        size, begun = len(messages), self._bench.clock.now()
         outcome.done = self._run_columns(messages, self._bench.nodes, outcome)
         self._note_time(begun, size)
 
     def _stream_slice(self, messages: Messages, outcome: _Slice) -> Iterator[tuple[Item, Any]]:
         """Run the chain up to its last node, a generator, and give that one's outputs as they are yielded."""
-        size, begun = len(messages), time.perf_counter()
+        size, begun = len(messages), self._bench.clock.now()
         *before, last = self._bench.nodes
         messages = self._run_columns(messages, before, outcome)
         outcome.done = messages.cut(0, 0)
@@ -147,7 +147,7 @@ class ColumnWorker:
         return messages
 
     def _note_time(self, begun: float, size: int) -> None:
-        each = (time.perf_counter() - begun) / size
+        each = (self._bench.clock.now() - begun) / size
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
 
     def _without_late(self, messages: Messages, outcome: _Slice) -> Messages:

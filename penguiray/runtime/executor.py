@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import Executor as FutureExecutor
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -92,6 +92,7 @@ class ThreadExecutor:
 
     def __init__(self, threads: int, name: str) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._desk = _Desk(self._jobs)
         self._held = 0
         self._freed = asyncio.Event()
         self._overrunning: dict[Future[Any], float] = {}
@@ -119,19 +120,18 @@ class ThreadExecutor:
         """Seconds until the oldest overrunning call is past its grace; None if there is none."""
         if not self._overrunning:
             return None
-        return min(self._overrunning.values()) + OVERRUN_GRACE_S - time.monotonic()
+        return min(self._overrunning.values()) + OVERRUN_GRACE_S - asyncio.get_running_loop().time()
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function in a thread. If the wait is cancelled the function runs on, and its thread is missed."""
         job, loop = _Job(function, arguments), asyncio.get_running_loop()
         self._held += 1
         job.future.add_done_callback(lambda done: _call_soon(loop, self._release, done))
-        self._jobs.put(job)
         try:
-            return await asyncio.wrap_future(job.future)
+            return await loop.run_in_executor(self._desk, job)
         except asyncio.CancelledError:
             if not job.future.cancel() and not job.future.done():
-                self._overrunning[job.future] = time.monotonic()
+                self._overrunning[job.future] = loop.time()
             raise
 
     def _release(self, done: Future[Any]) -> None:
@@ -166,6 +166,21 @@ class _Job:
         self.arguments = arguments
         self.future: Future[Any] = Future()
 
+    def __call__(self) -> Any:
+        return self.function(*self.arguments)
+
+
+class _Desk(FutureExecutor):
+    """Takes jobs for the threads. It is an executor so that the loop itself knows of the work that it waits for."""
+
+    def __init__(self, jobs: queue.SimpleQueue[_Job | None]) -> None:
+        self._jobs = jobs
+
+    def submit(self, job: Any, /, *_arguments: Any, **_keywords: Any) -> Future[Any]:
+        self._jobs.put(job)
+        future: Future[Any] = job.future
+        return future
+
 
 def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
     enter_node("sync")
@@ -173,7 +188,7 @@ def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
         if not job.future.set_running_or_notify_cancel():
             continue
         try:
-            result = job.function(*job.arguments)
+            result = job()
         except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
             job.future.set_exception(_in_thread(error))
         else:

@@ -36,9 +36,9 @@ class FoldWorker:
         bench = self._bench
         while (taken := await bench.inbox.take(_SLICE)) is not None:
             if not isinstance(taken, Control):
-                begun = time.perf_counter()
+                begun = bench.clock.now()
                 self._report(taken, await bench.executor.call(self._add_all, taken))
-                self._per_message_s = (time.perf_counter() - begun) / len(taken)
+                self._per_message_s = (bench.clock.now() - begun) / len(taken)
             elif taken.kind is Kind.FORGET:
                 self._forget(taken.call)
             elif taken.messages.ids:

@@ -77,7 +77,7 @@ class TaskWorker:
         """Take one message through the stage's nodes; whatever a node raises ends this message only."""
         outbox, outputs = self._bench.outbox, [item.value]
         node = self._bench.nodes[0]
-        begun = time.perf_counter()
+        begun = self._bench.clock.now()
         try:
             for node, stack in zip(self._bench.nodes, self._stacks, strict=True):
                 item.value = outputs[0]
@@ -100,7 +100,7 @@ class TaskWorker:
                 outbox.finish_stream(item, item.sent)
             else:
                 outbox.finish(item, outputs)
-        took = time.perf_counter() - begun
+        took = self._bench.clock.now() - begun
         self._call_s = took if self._call_s == 0.0 else 0.9 * self._call_s + 0.1 * took
         self._flush_soon()
 

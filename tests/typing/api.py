@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 import penguiray as pr
+from penguiray import testing
 
 
 class Page(BaseModel):
@@ -252,6 +253,25 @@ def sync_calls() -> None:
 
 async def found() -> AsyncIterator[str]:
     yield "a"
+
+
+def testing_a_flow() -> None:
+    with testing.virtual_time(seed=1, patience_s=2.0) as clock:
+        assert_type(clock, testing.VirtualClock)
+        assert_type(clock.now(), float)
+        assert_type(clock.run(flow.acollect(["a"])), list[Vector])
+        clock.sleep(60.0)
+    urls = testing.script("a", testing.Pause(30), testing.Abort(), "b")
+    assert_type(urls, testing.Script[str])
+    assert_type(flow.collect(urls), list[Vector])
+    pages = testing.outcomes(Page(url="a"), TimeoutError(), testing.Pause(5))
+    assert_type(pages, testing.Outcomes[Page])
+    fetched = pr.node(retry=pr.Retry())(pages) >> split
+    assert_type(fetched, pr.Graph[Any, Chunk])
+    seen = testing.Recorder[Page]()
+    assert_type(fetch >> pr.node(seen) >> split, pr.Graph[str, Chunk])
+    assert_type(seen.values, list[Page])
+    assert_type(seen.entries, list[tuple[float, Page]])
 
 
 async def async_calls() -> None:

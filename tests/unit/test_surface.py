@@ -22,12 +22,17 @@ def test_public_names_are_pinned() -> None:
         "fan", "fold", "join", "node", "route", "switch",
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
-    assert testing.__all__ == ["local_engine", "ray_cluster"]
+    assert testing.__all__ == [
+        "Abort", "FaultyTransport", "MemoryPair", "Outcomes", "Pause", "Recorder", "Script", "TransportConformance",
+        "TransportPair", "VirtualClock", "local_engine", "outcomes", "ray_cluster", "script", "virtual_clock",
+        "virtual_time",
+    ]  # fmt: skip
+    assert all(hasattr(testing, name) for name in testing.__all__)
 
 
-def test_importing_penguiray_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
+def test_importing_penguiray_and_its_pytest_plugin_loads_neither_ray_nor_numpy_nor_pyarrow() -> None:
     code = (
-        "import sys, penguiray as pr\n"
+        "import sys, penguiray as pr, penguiray.testing\n"
         "@pr.node\n"
         "def f(x: int) -> int: return x\n"
         "pr.Flow(f).plan()\n"

@@ -1,6 +1,7 @@
-"""For tests of flows: a pytest plugin with two fixtures, found by pytest wherever penguiray is installed.
+"""The fixtures of the pytest plugin.
 
-`local_engine` runs every flow of a test in the test's own process, in milliseconds. `ray_cluster` is one Ray on this
+`local_engine` runs every flow of a test in the test's own process, in milliseconds; `virtual_clock` does so in virtual
+time. `ray_cluster` is one Ray on this
 host, started once for the whole test session and shut down at its end.
 """
 
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from penguiray.config import prepare_ray
+from penguiray.testing.virtual import VirtualClock, virtual_time
 
-__all__ = ["local_engine", "ray_cluster"]
+__all__ = ["local_engine", "ray_cluster", "virtual_clock"]
 
 _CPUS = 4
 _STORE_BYTES = 200 * 1024 * 1024
@@ -28,6 +30,13 @@ def local_engine(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("PENGUIRAY_ENGINE", "local")
     monkeypatch.setenv("PENGUIRAY_PROGRESS", "0")
     return "local"
+
+
+@pytest.fixture
+def virtual_clock() -> Iterator[VirtualClock]:
+    """Virtual time for the whole test, see `virtual_time`. Gives its clock."""
+    with virtual_time() as clock:
+        yield clock
 
 
 @pytest.fixture(scope="session")
