@@ -62,7 +62,7 @@ class Exchange:
             if call.has_ended or call.is_closed:
                 raise RunClosed(f"run {name!r} takes no new messages: it was drained or stopped", run=name)
             if call.is_full or not engine.ingress.wants_input(call):
-                if call.is_full or not call.live:
+                if call.is_full or call.is_idle:
                     self._refuse_to_wait_for_oneself(name)
                 return None
             trace_id = call.say(facts)
