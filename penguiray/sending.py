@@ -106,7 +106,8 @@ class Sending(Lifecycle, Generic[I, O]):
 
         Args:
             until_idle: End as soon as all that was sent is done and its results are read, instead of waiting for
-                more. For a thread that sends and then reads.
+                more. What waits at a join for inputs that were not sent counts as done. For a thread that sends and
+                then reads.
             on_error: What to do about an input that fails: raise, yield the error, or skip it. A `NodeError` has the
                 input's trace id.
             with_trace: Give pairs of trace id and result, to tell which input a result is from.

@@ -65,7 +65,7 @@ class Exchange:
                     run=name,
                 )
             if call.is_full or not engine.ingress.wants_input(call):
-                if call.is_full or not call.live:
+                if call.is_full or call.is_idle:
                     self._refuse_to_wait_for_oneself(name)
                 return None
             trace_id = call.say(facts)

@@ -45,7 +45,12 @@ class SentCall(Call):
     @property
     def room(self) -> int:
         """Inputs that may still be under way; those whose results wait for a reader are none of them."""
-        return 0 if self.has_ended or self.is_closed else self.window.size - self.live
+        return 0 if self.has_ended or self.is_closed else self.window.size - self.live + len(self.parked)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it goes on by itself: all is done, or waits at a join for other inputs."""
+        return self.live == len(self.parked)
 
     @property
     def is_full(self) -> bool:
@@ -80,7 +85,7 @@ class SentCall(Call):
         """The oldest result that nobody has read.
 
         Args:
-            until_idle: Whether it is the end that all which was sent so far is done and read.
+            until_idle: Whether it is the end that all which was sent so far is read and nothing more comes of it.
 
         Raises:
             Exception: The run failed or was stopped; results that came before are given first.
@@ -94,7 +99,7 @@ class SentCall(Call):
             return outcome
         if self.failure is not None:
             raise self.failure
-        return State.END if self.is_closed or (until_idle and not self.live) else State.NOTHING
+        return State.END if self.is_closed or (until_idle and self.is_idle) else State.NOTHING
 
     def _trace_id(self, position: int) -> str:
         said = self._said.get(position)

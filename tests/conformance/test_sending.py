@@ -164,6 +164,26 @@ def test_drain_gives_the_sums_of_what_was_sent() -> None:
     assert list(run.results()) == [55]
 
 
+def parity(x: int) -> int:
+    return x % 2
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_waits_at_a_join_for_other_inputs_holds_up_neither_readers_nor_senders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sent, "LIVE_LIMIT", 2)
+    joined = plus_one >> pr.join(3, key=parity, incomplete="partial")
+    with pr.Flow(joined).start() as run:
+        for x in (0, 2, 4, 1, 3):
+            run.send(x)
+        assert [sorted(group) for group in run.results(until_idle=True)] == [[1, 3, 5]]
+        run.send(5)
+        run.send(6)
+        assert [sorted(group) for group in run.results(until_idle=True)] == [[2, 4, 6]]
+    assert list(run.results()) == [[7]]
+
+
 @pytest.mark.usefixtures("engine")
 def test_stop_wakes_who_sends_and_who_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sent, "LIVE_LIMIT", 3)
