@@ -25,7 +25,7 @@ from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
-from penguiray.actors.ship import pack_stages
+from penguiray.actors.ship import Parcels
 from penguiray.clock import Clock, SystemClock
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
@@ -74,6 +74,7 @@ class RayEngine:
         self._has_ended = threading.Event()
         self._finish = False
         self._said: set[str] = set()
+        self._parcels = Parcels(spec.options.inline_limit_bytes)
         self._pool: ReplicaPool | None = None
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare({})
@@ -110,7 +111,7 @@ class RayEngine:
         Raises:
             FlowError: A node cannot be pickled.
         """
-        pack_stages(self.plan)
+        self._parcels.pack(self.plan)
         _running.add(self)
         self._thread.start()
 
@@ -179,7 +180,8 @@ class RayEngine:
             return
         self._prepare(totals())
         self._pool = ReplicaPool(self.plan, epoch=self._epoch)
-        self._pool.create(pack_stages(self.plan))
+        self._pool.create(self._parcels.pack(self.plan), self._parcels.large)
+        self._parcels = Parcels(self.plan.options.inline_limit_bytes)  # what it holds lies in the store now
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
         self._wait_opened(Opening(self.plan, self._pool, lambda *answer: self._events.put(answer)))
         if self._is_ending.is_set():

@@ -13,6 +13,7 @@ from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
+from penguiray.actors.ship import Packed
 from penguiray.control.placement import Host
 from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
@@ -35,14 +36,15 @@ class ReplicaPool:
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
-    def create(self, packed: list[bytes]) -> None:
-        """Ask Ray for all actors; returns before they are placed."""
-        for stage, code in zip(self._plan.stages, packed, strict=True):
-            ref = ray.put(code)
+    def create(self, packed: Sequence[tuple[bytes, list[int]]], large: Sequence[Packed]) -> None:
+        """Ask Ray for all actors; returns before they are placed. What they share is put in its store once."""
+        refs = [ray.put(one) for one in large]
+        for stage, (code, numbers) in zip(self._plan.stages, packed, strict=True):
+            ref, arguments = ray.put(code), [refs[number] for number in numbers]
             for number in range(stage.replicas):
-                self.actors[LinkId(stage.index, number)] = self._create(stage, number, ref)
+                self.actors[LinkId(stage.index, number)] = self._create(stage, number, ref, numbers, arguments)
 
-    def _create(self, stage: Stage, number: int, code: Any) -> Any:
+    def _create(self, stage: Stage, number: int, code: Any, numbers: list[int], arguments: list[Any]) -> Any:
         title = f"{self._plan.name}/{stage.name}/{number}"
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
         options = factory.options(
@@ -54,7 +56,7 @@ class ReplicaPool:
             enable_task_events=False,
             **_reserved(stage),
         )
-        return options.remote(title, code, self._plan.options, self._epoch, number)
+        return options.remote(title, code, self._plan.options, self._epoch, number, numbers, *arguments)
 
     def host(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor where it was placed."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cloudpickle
 import ray
 
 from penguiray.actors.process import ReplicaProcess
+from penguiray.actors.ship import Packed, unpack_stage
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.running import RunningCall
 from penguiray.runtime.rate import Grant
@@ -27,9 +27,19 @@ messages on a way back pass those. A running node never holds up the others."""
 class ReplicaActor:
     """A detached actor with one replica. It ends itself when its driver is silent for longer than the lease."""
 
-    def __init__(self, title: str, stage: bytes, options: FlowOptions, epoch: int, number: int) -> None:
+    def __init__(
+        self,
+        title: str,
+        code: bytes,
+        options: FlowOptions,
+        epoch: int,
+        number: int,
+        large: Sequence[int],
+        *packed: Packed,
+    ) -> None:
         self._title = title
-        self._process = ReplicaProcess(cloudpickle.loads(stage), options, epoch=epoch, number=number)
+        stage = unpack_stage(code, large, packed)
+        self._process = ReplicaProcess(stage, options, epoch=epoch, number=number)
 
     def __repr__(self) -> str:
         """What Ray writes before each line that the user's code prints."""

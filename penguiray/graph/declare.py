@@ -139,6 +139,9 @@ class ActorDecorator(_Declarer):
     if it has one, calls the object for every message, and its `close()` at the end; both may be async. What the
     object keeps between calls is a cache: a replica may vanish.
 
+    On Ray, arguments above the flow's `inline_limit_bytes` are sent once per run for all replicas, and large arrays in
+    them are read-only: the replicas of a host share them.
+
     A classmethod or staticmethod `setup_host`, if the class has one, is called with the constructor's arguments once on
     each host, sync or async, before any replica is built there: the place to download a model for all of them. It
     may be cut off when the run is stopped, and is called again by the next run.

@@ -19,7 +19,10 @@ from typing import Self, TypeVar
 
 from penguiray.actors.session import NAMESPACE
 
-__all__ = ["Driver", "folder_for_ray", "is_alive", "measured", "processes_of", "replicas", "until", "write_script"]
+__all__ = [
+    "Driver", "bytes_in_store", "folder_for_ray", "is_alive", "measured", "processes_of", "replicas", "until",
+    "write_script",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -41,6 +44,15 @@ def replicas(flow: str = "") -> list[str]:
     return sorted(
         actor["name"] for actor in named if actor["namespace"] == NAMESPACE and actor["name"].startswith(flow)
     )
+
+
+def bytes_in_store() -> int:
+    """Bytes of objects that somebody holds, as the host itself counts them."""
+    import ray
+    from ray._private import internal_api
+
+    state = internal_api.get_state_from_address(ray.get_runtime_context().gcs_address)  # type: ignore[no-untyped-call]
+    return int(internal_api.get_memory_info_reply(state).store_stats.object_store_bytes_used)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

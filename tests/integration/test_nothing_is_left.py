@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from drivers import replicas, until
+from drivers import bytes_in_store, replicas, until
 
 import penguiray as pr
 
@@ -86,15 +86,6 @@ def fail_in_a_node() -> None:
 def own_threads() -> set[str]:
     names = {thread.name for thread in threading.enumerate() if thread.name.startswith("penguiray-")}
     return names - STAYS
-
-
-def bytes_in_store() -> int:
-    """Bytes of objects that somebody holds, as the host itself counts them."""
-    import ray
-    from ray._private import internal_api
-
-    state = internal_api.get_state_from_address(ray.get_runtime_context().gcs_address)  # type: ignore[no-untyped-call]
-    return int(internal_api.get_memory_info_reply(state).store_stats.object_store_bytes_used)  # type: ignore[no-untyped-call]
 
 
 def bytes_in_store_after_collection() -> int:
