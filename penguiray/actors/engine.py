@@ -27,6 +27,7 @@ from penguiray.actors.ship import pack_stages
 from penguiray.clock import Clock, SystemClock
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
+from penguiray.control.reach import missing_module, why_not_importable
 from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
@@ -36,6 +37,7 @@ from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
+from penguiray.runtime.replica import NotOpened
 
 __all__ = ["RayEngine"]
 
@@ -187,7 +189,7 @@ class RayEngine:
             try:
                 _, link, done = self._events.get(timeout=_PLACEMENT_S)
             except queue.Empty:
-                self._look_for_places({self.plan.stages[link.stage].index for link in waiting})
+                self._look_for_places(pool, {self.plan.stages[link.stage].index for link in waiting})
                 continue
             if link is not None and done is not None:
                 self._check_opened(link, done)
@@ -198,16 +200,22 @@ class RayEngine:
         error = done.exception()
         if error is None:
             return
-        node = self.plan.stages[link.stage].first
+        stage = self.plan.stages[link.stage]
+        node = stage.first
         cause = error.cause if isinstance(error, RayTaskError) else error
-        raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
+        which = f" in replica {link.replica} of {stage.replicas}" if stage.replicas > 1 else ""
+        if isinstance(cause, NotOpened):
+            raise cause.as_start_error(which)
+        module = missing_module(str(error)) if isinstance(error, RayActorError) else None
+        why = repr(cause) if module is None else why_not_importable(module)
+        raise StartError(f"node {node.name!r} ({node.where}) did not start{which}: {why}", node=node.name) from cause
 
-    def _look_for_places(self, stages: set[int]) -> None:
+    def _look_for_places(self, pool: ReplicaPool, stages: set[int]) -> None:
         """Say why replicas wait; give up on what no host can ever hold."""
-        seen = hosts()
+        seen, others = hosts(), pool.others()
         for index in sorted(stages):
             node = self.plan.stages[index].first
-            found = why_not_placed(node, seen)
+            found = why_not_placed(node, seen, others)
             if found is None:
                 continue
             can_be, why = found

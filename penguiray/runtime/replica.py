@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 
 from penguiray.clock import Clock
+from penguiray.errors import StartError
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
@@ -26,7 +27,23 @@ from penguiray.runtime.outbox import Outbox
 from penguiray.runtime.task_worker import TaskWorker
 from penguiray.runtime.work import Bench, Worker
 
-__all__ = ["Replica"]
+__all__ = ["NotOpened", "Replica"]
+
+
+class NotOpened(Exception):
+    """A node's constructor or `setup()` raised; carries that to whoever waits for the replica."""
+
+    def __init__(self, node: str, where: str, error: CarriedError) -> None:
+        super().__init__(node, where, error)
+        self.node = node
+        self.where = where
+        self.error = error
+
+    def as_start_error(self, which: str = "") -> StartError:
+        """What the caller is told, with the user's exception as its cause; `which` tells replicas apart."""
+        told = StartError(f"node {self.node!r} ({self.where}) did not start{which}: {self.error}", node=self.node)
+        told.__cause__ = self.error.restore()
+        return told
 
 
 class Replica:
@@ -68,9 +85,16 @@ class Replica:
         self._worker = _worker(bench)
 
     async def open(self) -> None:
-        """Build the nodes' objects; raises what their constructors and `setup()` raise."""
+        """Build the nodes' objects.
+
+        Raises:
+            NotOpened: A constructor or `setup()` raised.
+        """
         for node in self._nodes:
-            await node.open(self._executor)
+            try:
+                await node.open(self._executor)
+            except Exception as error:
+                raise NotOpened(node.spec.name, node.spec.where, CarriedError.of(error)) from error
 
     async def run(self) -> None:
         """Work until the end."""
