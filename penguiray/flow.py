@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
 from penguiray.errors import NotYetError
 from penguiray.graph.check import check_flow
-from penguiray.graph.node import Graph
+from penguiray.graph.node import Graph, as_graph
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
 from penguiray.link.sendable import check_sendable
@@ -52,7 +52,7 @@ class Flow(Generic[I, O]):
         """
         if tuple(back):
             raise NotYetError("back edges are not built yet; leave `back` out")
-        self._spec = check_flow(graph.shape, name, options or FlowOptions())
+        self._spec = check_flow(as_graph(graph, "pr.Flow takes").shape, name, options or FlowOptions())
         check_sendable(self._spec.shape.nodes)
 
     @property

@@ -9,7 +9,7 @@ from penguiray.errors import FlowError
 from penguiray.graph.code import by_name
 from penguiray.graph.spec import NodeSpec, Shape
 
-__all__ = ["ActorNode", "FunctionNode", "Graph", "Node", "fan"]
+__all__ = ["ActorNode", "FunctionNode", "Graph", "Node", "as_graph", "fan"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -58,18 +58,23 @@ class Graph(Generic[I_contra, O_co]):
     def __rshift__(self: Graph[I, M | None], other: Sequence[Graph[M, A]], /) -> Graph[I, A]: ...
     def __rshift__(self, other: Any, /) -> Graph[Any, Any]:
         """Join every end of this graph to every source of the other."""
-        return Graph(self._shape.before(_as_graph(other).shape))
+        return Graph(self._shape.before(as_graph(other).shape))
 
     def __rrshift__(self, other: Sequence[Graph[I, I_contra]], /) -> Graph[I, O_co]:
         """Let `(a, b) >> c` mean `pr.fan(a, b) >> c`."""
-        return Graph(_as_graph(other).shape.before(self._shape))
+        return Graph(as_graph(other).shape.before(self._shape))
 
     def __repr__(self) -> str:
         edges = ", ".join(f"{edge.source.name} >> {edge.target.name}" for edge in self._shape.edges)
         return f"<Graph {edges or ', '.join(node.name for node in self._shape.nodes)}>"
 
 
-def _as_graph(value: Any) -> Graph[Any, Any]:
+def as_graph(value: Any, taker: str = "`>>` joins") -> Graph[Any, Any]:
+    """What was given where a graph is wanted: a graph, or a tuple or list of graphs side by side.
+
+    Raises:
+        FlowError: It is something else; says what to write, with the words of who takes it.
+    """
     if isinstance(value, Graph):
         return value
     if isinstance(value, tuple | list) and value:
@@ -79,7 +84,7 @@ def _as_graph(value: Any) -> Graph[Any, Any]:
     if callable(value):
         name = getattr(value, "__name__", repr(value))
         raise FlowError(f"{name} is a plain function: decorate it with @pr.node (a class with pr.actor(...)) first")
-    raise FlowError(f"`>>` joins nodes, graphs and tuples of them, not {value!r}")
+    raise FlowError(f"{taker} nodes, graphs and tuples of them, not {value!r}")
 
 
 @overload
@@ -94,9 +99,9 @@ def fan(*graphs: Graph[Any, Any]) -> Graph[Any, Any]:
     """Put graphs side by side: `pr.fan(a, b) >> (c, d)`. Each takes every message; the ends of all are the ends."""
     if not graphs:
         raise FlowError("pr.fan() needs at least one node or graph")
-    shape = _as_graph(graphs[0]).shape
+    shape = as_graph(graphs[0]).shape
     for graph in graphs[1:]:
-        shape = shape.beside(_as_graph(graph).shape)
+        shape = shape.beside(as_graph(graph).shape)
     return Graph(shape)
 
 
