@@ -16,7 +16,7 @@ from penguiray.explain.explain import explain_flow
 from penguiray.explain.explanation import Explanation
 from penguiray.graph.back import Back
 from penguiray.graph.check import check_flow
-from penguiray.graph.node import Graph
+from penguiray.graph.node import Graph, as_graph
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
@@ -61,7 +61,8 @@ class Flow(Generic[I, O]):
         Raises:
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
-        self._spec = check_flow(graph.shape, name, options or FlowOptions(), tuple(back))
+        shape = as_graph(graph, "pr.Flow takes").shape
+        self._spec = check_flow(shape, name, options or FlowOptions(), tuple(back))
         if not stays_local():
             check_sendable(self._spec.shape.nodes)
 

@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from penguiray.clock import Clock, SystemClock
-from penguiray.errors import FlowError, PenguirayError, ReplicaLost, StartError
+from penguiray.errors import FlowError, PenguirayError, ReplicaLost
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
@@ -30,7 +30,7 @@ from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
 from penguiray.observe.watch import CallWatch, look_every_s
 from penguiray.plan.plan import Plan, Stage
-from penguiray.runtime.replica import Replica
+from penguiray.runtime.replica import NotOpened, Replica
 
 __all__ = ["LocalEngine", "World"]
 
@@ -153,18 +153,14 @@ class LocalEngine:
 
     async def _start(self) -> None:
         try:
-            for link, replica in self._replicas.items():
-                name = self.plan.stages[link.stage].name
-                try:
-                    await replica.set_up_host()
-                    await replica.open()
-                except Exception as error:
-                    self._start_error = StartError(f"node {name!r} did not start: {error!r}", node=name)
-                    raise self._start_error from error
+            for replica in self._replicas.values():
+                await replica.set_up_host()
+                await replica.open()
             if self._state == "starting":
                 self._tasks += [self._loop.create_task(self._run(link)) for link in self._replicas]
                 self._state = "running"
-        except StartError:
+        except NotOpened as error:
+            self._start_error = error.as_start_error()
             self._state = "failed"
         finally:
             self._started.set()

@@ -197,17 +197,17 @@ class RayEngine:
             try:
                 step, link, done = self._events.get(timeout=_PLACEMENT_S)
             except queue.Empty:
-                self._look_for_places({self.plan.stages[link.stage].index for link in opening.waiting})
+                self._look_for_places(opening.pool, {self.plan.stages[link.stage].index for link in opening.waiting})
                 continue
             if link is not None and done is not None:
                 opening.take(step, link, done)
 
-    def _look_for_places(self, stages: set[int]) -> None:
+    def _look_for_places(self, pool: ReplicaPool, stages: set[int]) -> None:
         """Say why replicas wait; give up on what no host can ever hold."""
-        seen = hosts()
+        seen, others = hosts(), pool.others()
         for index in sorted(stages):
             node = self.plan.stages[index].first
-            found = why_not_placed(node, seen)
+            found = why_not_placed(node, seen, others)
             if found is None:
                 continue
             can_be, why = found

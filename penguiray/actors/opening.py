@@ -6,13 +6,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayActorError, RayTaskError
 
 from penguiray.actors.pool import ReplicaPool
 from penguiray.control.host_setup import HostSetups
+from penguiray.control.reach import missing_module, why_not_importable
 from penguiray.errors import StartError
 from penguiray.link.frame import LinkId
 from penguiray.plan.plan import Plan
+from penguiray.runtime.replica import NotOpened
 
 __all__ = ["Opening", "Step"]
 
@@ -34,7 +36,8 @@ class Opening:
             told: Called from a thread of Ray's with each answer; may only enqueue it for `take`.
         """
         self._plan = plan
-        self._pool = pool
+        self.pool = pool
+        """The replicas."""
         self._told = told
         self._hosts = HostSetups()
         self.waiting = set(pool.actors)
@@ -44,7 +47,7 @@ class Opening:
             self._ask(link, "placed" if wants_setup else "opened")
 
     def _ask(self, link: LinkId, step: Step) -> None:
-        ask = {"placed": self._pool.host, "set up": self._pool.set_up_host, "opened": self._pool.open}[step]
+        ask = {"placed": self.pool.host, "set up": self.pool.set_up_host, "opened": self.pool.open}[step]
         ask(link, lambda link, done: self._told(step, link, done))
 
     def take(self, step: str, link: LinkId, done: Future[Any]) -> None:
@@ -56,7 +59,7 @@ class Opening:
         self._check(link, done)
         if step == "opened":
             self.waiting.discard(link)
-            self._pool.opened.add(link)
+            self.pool.opened.add(link)
         elif step == "set up":
             for ready in self._hosts.is_set_up(link):
                 self._ask(ready, "opened")
@@ -69,6 +72,12 @@ class Opening:
         error = done.exception()
         if error is None:
             return
-        node = self._plan.stages[link.stage].first
+        stage = self._plan.stages[link.stage]
+        node = stage.first
         cause = error.cause if isinstance(error, RayTaskError) else error
-        raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
+        which = f" in replica {link.replica} of {stage.replicas}" if stage.replicas > 1 else ""
+        if isinstance(cause, NotOpened):
+            raise cause.as_start_error(which)
+        module = missing_module(str(error)) if isinstance(error, RayActorError) else None
+        why = repr(cause) if module is None else why_not_importable(module)
+        raise StartError(f"node {node.name!r} ({node.where}) did not start{which}: {why}", node=node.name) from cause

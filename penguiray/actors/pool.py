@@ -58,6 +58,12 @@ class ReplicaPool:
         )
         return options.remote(title, code, self._plan.options, self._epoch, number, numbers, *arguments)
 
+    def others(self) -> list[str]:
+        """Names of the runs, this one left out, that have replicas on the cluster."""
+        named: Any = ray.util.list_named_actors(all_namespaces=True)
+        names = [str(actor["name"]) for actor in named if actor["namespace"] == NAMESPACE]
+        return sorted({name.partition("/")[0] for name in names if not name.endswith(f"/{self._epoch:x}")})
+
     def host(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor where it was placed."""
         _ask(self.actors[link].host, link, on_done)

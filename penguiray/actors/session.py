@@ -11,6 +11,7 @@ from concurrent.futures import Future
 
 import ray
 
+from penguiray.control.reach import why_not_joined
 from penguiray.errors import StartError
 
 __all__ = ["NAMESPACE", "connect", "disconnect", "smallest_store", "start_private", "totals"]
@@ -67,26 +68,28 @@ def _start_and_stay(started: Future[None]) -> None:
 
 
 def _join(address: str) -> None:
+    answers = False
     try:
-        _reach(address)
+        answers = _reach(address)
         ray.init(address=address, logging_level=logging.ERROR)
-    except ConnectionError as error:
+    except Exception as error:
+        # Ray raises RuntimeError for other versions, ConnectionError for a missing token, ValueError for a bad address.
         mode = os.environ.get("RAY_AUTH_MODE", "unset")
-        raise StartError(
-            f"no Ray could be reached at {address!r} ({error}). If one runs there, it may want a token: RAY_AUTH_MODE "
-            f"is {mode} here; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH (or RAY_AUTH_TOKEN) as on the cluster"
-        ) from error
+        raise StartError(why_not_joined(address, str(error), answers=answers, auth_mode=mode)) from error
 
 
-def _reach(address: str) -> None:
+def _reach(address: str) -> bool:
     """Try whether somebody listens at an address of the form host:port; the other forms are Ray's to look up.
+
+    Returns:
+        Whether somebody does; False if it was not tried.
 
     Raises:
         ConnectionError: Nobody did, for as long as `_REACH_S`.
     """
     host, colon, port = address.rpartition(":")
     if not colon or "/" in host or not port.isdecimal():
-        return
+        return False
     deadline = time.monotonic() + _REACH_S
     while True:
         try:
@@ -96,7 +99,7 @@ def _reach(address: str) -> None:
                 raise ConnectionError(f"nobody listens there: {error}") from error
             time.sleep(0.2)
         else:
-            return
+            return True
 
 
 def start_private(folder: str, *, cpus: int, store_bytes: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
+from penguiray.graph.spec import NodeSpec
 from penguiray.link.classes import by_value
 from penguiray.link.sendable import check_sendable
 from penguiray.plan.plan import Plan, Stage

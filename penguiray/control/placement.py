@@ -25,8 +25,13 @@ class Host:
     """Its labels."""
 
 
-def why_not_placed(node: NodeSpec, hosts: Sequence[Host]) -> tuple[bool, str] | None:
+def why_not_placed(node: NodeSpec, hosts: Sequence[Host], runs: Sequence[str] = ()) -> tuple[bool, str] | None:
     """Why a replica of the node waits for its place.
+
+    Args:
+        node: The first node of its stage.
+        hosts: The hosts of the cluster.
+        runs: Names of the other runs that have replicas there.
 
     Returns:
         Whether it could ever be placed on these hosts, and a sentence; None if a host has room for it now.
@@ -53,9 +58,13 @@ def why_not_placed(node: NodeSpec, hosts: Sequence[Host]) -> tuple[bool, str] | 
         return None
     free = "; ".join(f"{host.address} has {_free(host, needs)}" for host in fitting)
     return True, (
-        f"node {node.name!r} waits for {wanted}; {free}. The rest is held by other actors and tasks: end some, or ask "
-        f"for less"
+        f"node {node.name!r} waits for {wanted}; {free}. The rest is held by other actors and tasks{_among(runs)}: end "
+        f"some, or ask for less"
     )
+
+
+def _among(runs: Sequence[str]) -> str:
+    return f", among them those of {', '.join(map(repr, runs))}" if runs else ""
 
 
 def _free(host: Host, needs: Mapping[str, float]) -> str:

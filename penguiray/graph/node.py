@@ -13,7 +13,7 @@ from penguiray.graph.code import by_name
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.spec import NodeSpec, Shape
 
-__all__ = ["ActorNode", "FunctionNode", "GatherNode", "Graph", "Node", "fan"]
+__all__ = ["ActorNode", "FunctionNode", "GatherNode", "Graph", "Node", "as_graph", "fan"]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -64,11 +64,11 @@ class Graph(Generic[I_contra, O_co]):
     def __rshift__(self: Graph[I, M | None], other: Sequence[Graph[M, A]], /) -> Graph[I, A]: ...
     def __rshift__(self, other: Any, /) -> Graph[Any, Any]:
         """Join every end of this graph to every source of the other."""
-        return Graph(self._shape.before(_as_graph(other).shape))
+        return Graph(self._shape.before(as_graph(other).shape))
 
     def __rrshift__(self, other: Sequence[Graph[I, I_contra]], /) -> Graph[I, O_co]:
         """Let `(a, b) >> c` mean `pr.fan(a, b) >> c`."""
-        return Graph(_as_graph(other).shape.before(self._shape))
+        return Graph(as_graph(other).shape.before(self._shape))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a drawing."""
@@ -82,7 +82,12 @@ class Graph(Generic[I_contra, O_co]):
         return f"<Graph {edges or ', '.join(node.name for node in self._shape.nodes)}>"
 
 
-def _as_graph(value: Any) -> Graph[Any, Any]:
+def as_graph(value: Any, taker: str = "`>>` joins") -> Graph[Any, Any]:
+    """What was given where a graph is wanted: a graph, or a tuple or list of graphs side by side.
+
+    Raises:
+        FlowError: It is something else; says what to write, with the words of who takes it.
+    """
     if isinstance(value, Graph):
         return value
     if isinstance(value, tuple | list) and value:
@@ -92,7 +97,7 @@ def _as_graph(value: Any) -> Graph[Any, Any]:
     if callable(value):
         name = getattr(value, "__name__", repr(value))
         raise FlowError(f"{name} is a plain function: decorate it with @pr.node (a class with pr.actor(...)) first")
-    raise FlowError(f"`>>` joins nodes, graphs and tuples of them, not {value!r}")
+    raise FlowError(f"{taker} nodes, graphs and tuples of them, not {value!r}")
 
 
 @overload
@@ -107,9 +112,9 @@ def fan(*graphs: Graph[Any, Any]) -> Graph[Any, Any]:
     """Put graphs side by side: `pr.fan(a, b) >> (c, d)`. Each takes every message; the ends of all are the ends."""
     if not graphs:
         raise FlowError("pr.fan() needs at least one node or graph")
-    shape = _as_graph(graphs[0]).shape
+    shape = as_graph(graphs[0]).shape
     for graph in graphs[1:]:
-        shape = shape.beside(_as_graph(graph).shape)
+        shape = shape.beside(as_graph(graph).shape)
     return Graph(shape)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from penguiray.clock import Clock
+from penguiray.errors import StartError
 from penguiray.graph.inside import CallKind, enter_node
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
@@ -36,10 +37,26 @@ from penguiray.runtime.rate import Grant
 from penguiray.runtime.task_worker import TaskWorker
 from penguiray.runtime.work import Bench, Worker
 
-__all__ = ["AskFirst", "Replica"]
+__all__ = ["AskFirst", "NotOpened", "Replica"]
 
 AskFirst = Callable[[int, int, int], Awaitable[Grant]]
 """Asks replica 0: place of the node in the stage, calls begun, calls that wait."""
+
+
+class NotOpened(Exception):
+    """A node's constructor or `setup()` raised; carries that to whoever waits for the replica."""
+
+    def __init__(self, node: str, where: str, error: CarriedError) -> None:
+        super().__init__(node, where, error)
+        self.node = node
+        self.where = where
+        self.error = error
+
+    def as_start_error(self, which: str = "") -> StartError:
+        """What the caller is told, with the user's exception as its cause; `which` tells replicas apart."""
+        told = StartError(f"node {self.node!r} ({self.where}) did not start{which}: {self.error}", node=self.node)
+        told.__cause__ = self.error.restore()
+        return told
 
 
 class Replica:
@@ -108,15 +125,23 @@ class Replica:
             node.permits = Permits(node.spec.name, rate, ask, clock, rng)
 
     async def set_up_host(self) -> None:
-        """Call the nodes' `setup_host()`, for all replicas of the stage on this host; raises what they raise."""
+        """Call the nodes' `setup_host()`, for all replicas of the stage on this host.
+
+        Raises:
+            NotOpened: One of them raised.
+        """
         for node in self._nodes:
-            await node.set_up_host(self._executor)
+            await _opened(node, node.set_up_host(self._executor))
 
     async def open(self) -> None:
-        """Build the nodes' objects; raises what their constructors and `setup()` raise."""
+        """Build the nodes' objects.
+
+        Raises:
+            NotOpened: A constructor or `setup()` raised.
+        """
         enter_node(self._kind)
         for node in self._nodes:
-            await node.open(self._executor)
+            await _opened(node, node.open(self._executor))
 
     async def run(self) -> None:
         """Work until the end."""
@@ -185,6 +210,13 @@ class Replica:
                 await node.close(self._executor)
         finally:
             self._executor.close()
+
+
+async def _opened(node: BoundNode, step: Awaitable[None]) -> None:
+    try:
+        await step
+    except Exception as error:
+        raise NotOpened(node.spec.name, node.spec.where, CarriedError.of(error)) from error
 
 
 def _worker(bench: Bench) -> Worker:

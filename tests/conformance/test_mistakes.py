@@ -246,3 +246,46 @@ def test_a_flow_that_is_started_twice_has_two_runs() -> None:
         assert first is not second
         first.stop()
         assert second.ask(1) == 2
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ((), r"pr\.Flow takes nodes, graphs and tuples of them, not \(\)"),
+        (None, r"pr\.Flow takes nodes, graphs and tuples of them, not None"),
+        (len, r"len is a plain function: decorate it with @pr\.node"),
+        (pr.actor(Asks), r"<ActorNode Asks from test_mistakes:\d+> is not built yet: write Asks\(\.\.\.\)"),
+    ],
+    ids=["nothing", "none", "function", "class"],
+)
+def test_a_flow_of_nothing_or_of_what_is_no_node_is_refused_with_what_to_write(given: Any, text: str) -> None:
+    with pytest.raises(pr.FlowError, match=text):
+        pr.Flow(given)
+
+
+@pr.node(fuse=False)
+def gives_lock(x: int) -> object:
+    return threading.Lock() if x == 1 else x
+
+
+@pr.node(fuse=False)
+def takes_anything(x: object) -> object:
+    return x
+
+
+def test_a_message_or_result_that_cannot_be_pickled_fails_alone_where_it_has_to_be(engine: str) -> None:
+    for graph in (gives_lock >> takes_anything, pr.fan(gives_lock)):
+        with pr.Flow(graph).start() as run:
+            outcomes = list(run.map([0, 1, 2], ordered=True, on_error="yield"))
+            assert outcomes[::2] == [0, 2]
+            if engine == "local":  # hands values over by reference
+                assert isinstance(outcomes[1], type(threading.Lock()))
+            else:
+                error = outcomes[1]
+                assert isinstance(error, pr.NodeError)
+                assert re.match(
+                    r"node 'gives_lock' failed on a message: TypeError: cannot pickle '_thread\.lock'", str(error)
+                )
+                assert isinstance(error.__cause__, TypeError)
+            assert run.ask(3) == 3

@@ -238,11 +238,14 @@ class Fails:
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("where", ["constructor", "setup"])
 def test_a_node_that_cannot_start_is_a_start_error_with_its_cause(where: str) -> None:
-    flow = pr.Flow(pr.actor(Fails)(where))
-    with pytest.raises(pr.StartError, match="Fails") as caught, flow.start():
+    flow = pr.Flow(pr.actor(Fails)("nowhere") >> pr.actor(name="fused")(Fails)(where))
+    assert len(flow.plan().stages) == 1
+    text = r"node 'fused' \(test_nodes:\d+\) did not start.*: LookupError: no model"
+    with pytest.raises(pr.StartError, match=text) as caught, flow.start():
         pass
-    assert caught.value.node == "Fails"
+    assert caught.value.node == "fused"
     assert isinstance(caught.value.__cause__, LookupError)
+    assert "in __init__" in caught.value.__cause__.__notes__[0] or "in setup" in caught.value.__cause__.__notes__[0]
 
 
 Batched = tuple[str, int, int]

@@ -38,10 +38,10 @@ SCRIPT = """
     session.start_private(sys.argv[1], cpus=2, store_bytes=100 * MIB)
     text = r"a message of 200\\.0 MiB is larger than the 100\\.0 MiB that may travel at once"
     with pr.Flow(make >> again >> measure, name="payloads").start() as run:
-        pids = run.ask(1)[1:]
+        pids = run.ask(50)[1:]
         before = {pid: peak(pid) for pid in (os.getpid(), *pids)}
         began = time.monotonic()
-        assert [found[0] for found in run.map([50] * 10)] == [50 * MIB] * 10
+        assert [found[0] for found in run.map([50] * 12)] == [50 * MIB] * 12
         print("PEAKS", json.dumps({"seconds": time.monotonic() - began, "before": list(before.values()),
             "after": [peak(pid) for pid in before]}))
 
@@ -78,10 +78,10 @@ def test_a_payload_above_the_object_store_fails_alone_and_large_ones_take_bounde
         driver.said("ALL RIGHT", 120)
         assert driver.ended(30) == 0, driver.output
 
-    measured(f"2 of 200 MiB are refused in {refused_s:.1f} s; 10 of 50 MiB take {found['seconds']:.1f} s: {found}")
+    measured(f"2 of 200 MiB are refused in {refused_s:.1f} s; 12 of 50 MiB take {found['seconds']:.1f} s: {found}")
     assert refused_s < 20
     driver_grew, *replicas_grew = (
         after - before for before, after in zip(found["before"], found["after"], strict=True)
     )
     assert driver_grew < 100
-    assert max(replicas_grew) < 450
+    assert max(replicas_grew) < 400

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
 from drivers import Driver, folder_for_ray, measured, processes_of, replicas, until, write_script
 
@@ -74,8 +75,108 @@ def test_a_flow_starts_a_ray_with_a_token_that_ends_with_the_program_and_a_wrong
         text = far.said("ERROR")
         assert float(far.said("SECONDS")) < 15
         measured(f"a wrong address is told after {float(far.said('SECONDS')):.0f} s")
-        assert re.search(r"no Ray could be reached at '127.0.0.1:9' \(nobody listens there.*RAY_AUTH_MODE", text), text
+        assert re.search(r"no Ray could be reached at '127.0.0.1:9' \(nobody listens there.*Check the address", text), (
+            text
+        )
         assert far.ended(20) == 0, far.output
+
+
+JOINS = """
+    import sys, time
+    import penguiray as pr
+    import ray
+
+    ray.__version__ = sys.argv[2] or ray.__version__  # the check of the versions is Ray's own
+
+    @pr.node
+    def same(number: int) -> int:
+        return number
+
+    began = time.monotonic()
+    try:
+        pr.Flow(same).start(address=sys.argv[1]).ask(1)
+    except pr.StartError as error:
+        print("ERROR", error)
+    print("SECONDS", time.monotonic() - began)
+"""
+
+
+def test_a_cluster_that_wants_a_token_or_has_another_ray_is_told_in_one_sentence(
+    ray_cluster: str, tmp_path: Path
+) -> None:
+    script = write_script(tmp_path, JOINS)
+    home = {"HOME": str(tmp_path)}
+    without = [name for name in os.environ if name.startswith("RAY_")]
+    with (
+        Driver(script, ray_cluster, "", cwd=tmp_path, env=home, without=without) as stranger,
+        Driver(script, ray_cluster, "2.11.0", cwd=tmp_path) as old,
+    ):
+        text = old.said("ERROR")
+        assert re.match(rf"the cluster at '{ray_cluster}' has Ray 2\.\d+\.\d+ on Python 3\.\S+, and this program", text)
+        assert re.search(
+            r"has Ray 2\.11\.0 on Python 3\.\S+: both must be the same\. Run this program with Ray 2\.\d+", text
+        )
+        old_s = float(old.said("SECONDS"))
+        text = stranger.said("ERROR")
+        assert re.match(rf"something listens at '{ray_cluster}', but did not let this program in", text), text
+        assert "RAY_AUTH_MODE is unset here; before the program starts, set RAY_AUTH_MODE=token" in text
+        stranger_s = float(stranger.said("SECONDS"))
+        assert (old.ended(20), stranger.ended(20)) == (0, 0)
+    measured(f"another Ray is told after {old_s:.1f} s, a missing token after {stranger_s:.1f} s")
+    assert max(old_s, stranger_s) < 25
+
+
+HIDES = """
+    import sys
+
+    class Hidden:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == {0!r}:
+                raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+    sys.meta_path.insert(0, Hidden())
+"""
+
+
+@pr.node
+def uses_hypothesis(number: int) -> str:
+    return f"{hypothesis.__version__} {number}"
+
+
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("package", ["penguiray", "hypothesis"])
+def test_a_module_that_workers_cannot_import_is_named_with_how_to_bring_it_there(package: str, tmp_path: Path) -> None:
+    write_script(tmp_path, HIDES.format(package), "sitecustomize.py")
+    env = {"env_vars": {"PYTHONPATH": str(tmp_path)}}
+    run = pr.Flow(uses_hypothesis.options(replicas=1, runtime_env=env), name="lacks").start()
+    text = (
+        rf"node 'uses_hypothesis' .* did not start: the cluster's workers cannot import '?{package}.*on every host, or"
+    )
+    with pytest.raises(pr.StartError, match=text) as caught:
+        run.wait_ready(timeout_s=25)
+    assert caught.value.node == "uses_hypothesis"
+    until(lambda: replicas("lacks/"), lambda names: names == [], 5)
+
+
+class Picky:
+    """Starts in one replica only: the others find its mark."""
+
+    def __init__(self, mark: Path) -> None:
+        mark.touch(exist_ok=False)
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_constructor_that_raises_in_some_replicas_only_is_a_start_error_and_nothing_is_left(tmp_path: Path) -> None:
+    picky = pr.actor(replicas=3)(Picky)(tmp_path / "mark")
+    run = pr.Flow(picky, name="picky").start()
+    text = r"node 'Picky' \(test_session:\d+\) did not start in replica [012] of 3: FileExistsError"
+    with pytest.raises(pr.StartError, match=text) as caught:
+        run.wait_ready(timeout_s=25)
+    assert isinstance(caught.value.__cause__, FileExistsError)
+    until(lambda: replicas("picky/"), lambda names: names == [], 5)
 
 
 @pr.node
@@ -123,7 +224,7 @@ def test_a_node_that_waits_for_its_place_warns_and_starts_when_it_is_free(caplog
     with pr.Flow(greedy, name="holder").start() as holder:
         waiter = pr.Flow(greedy, name="waiter").start()
         told = until(lambda: [record.getMessage() for record in caplog.records if record.name == "penguiray"], bool, 15)
-        assert re.search(r"'same' waits for CPU 3; .* has CPU 1 of 4 free", told[0]), told
+        assert re.search(r"'same' waits for CPU 3; .* has CPU 1 of 4 free.*among them those of 'holder'", told[0]), told
         assert holder.ask(1) == 1
         with pytest.raises(pr.DeadlineExceeded):
             waiter.ask(2, timeout_s=0.1)

@@ -59,6 +59,10 @@ def test_what_others_hold_is_waited_for_and_said() -> None:
     can_be, why = found
     assert can_be
     assert "waits for GPU 1; large has GPU 0 of 1 free" in why
+    assert why.endswith("is held by other actors and tasks: end some, or ask for less")
+    found = why_not_placed(work.options(num_gpus=1).spec, [SMALL, LARGE], ["index", "nightly"])
+    assert found is not None
+    assert found[1].endswith("tasks, among them those of 'index', 'nightly': end some, or ask for less")
 
 
 def test_where_nothing_is_known_to_be_free_only_totals_are_said() -> None:

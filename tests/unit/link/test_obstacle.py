@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import penguiray as pr
-from penguiray.actors.ship import pack_stages
+from penguiray.actors.ship import Parcels
 from penguiray.link.classes import by_value
 from penguiray.link.obstacle import Obstacle, find_obstacle, try_to_pickle
 
@@ -144,4 +144,4 @@ def test_a_node_that_changed_after_its_flow_was_built_is_named_when_the_flow_sta
     flow = pr.Flow(changes)
     held.append(lock)
     with pytest.raises(pr.FlowError, match=r"'changes' \(test_obstacle:\d+\).* its closure variable 'held' -> \[0\]"):
-        pack_stages(flow.plan())
+        Parcels(64 * 1024).pack(flow.plan())
