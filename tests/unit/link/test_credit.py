@@ -51,3 +51,11 @@ def test_bytes_alone_close_the_window() -> None:
     assert credit.room() == 99
     credit.take(1, 1)
     assert credit.room() == 0
+
+
+def test_what_control_words_weigh_holds_back_no_message() -> None:
+    credit = Credit(5, 10)
+    credit.take(0, 1_000)
+    assert credit.room() == 5
+    credit.take(1, 1)
+    assert credit.room() == 0

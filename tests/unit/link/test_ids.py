@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penguiray.link.ids import call_of, child_id, child_ids, root_of, trace_id_of
+from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, trace_id_of
 
 
 @given(call=st.integers(1, 2**20), position=st.integers(0, 2**40 - 1))
 def test_a_root_names_its_call_and_position(call: int, position: int) -> None:
     root = root_of(call, position)
     assert call_of(root) == call
-    assert root - root_of(call, 0) == position
+    assert root - root_of(call, 0) == position_of(root) == position
 
 
 def test_roots_stages_and_siblings_have_ids_of_their_own() -> None:

@@ -96,6 +96,15 @@ def test_a_slow_replica_does_not_sit_on_what_its_neighbour_could_do() -> None:
     assert by_slow <= FRAMES_AHEAD * 10
 
 
+def test_a_full_frame_goes_to_the_replica_with_the_least_on_its_way() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2)
+    for numbers in (range(2), range(2, 12), range(12, 22)):
+        offer(sender, *numbers)
+        sender.flush()
+    assert [(frame.link.replica, len(frame.messages)) for frame in wire.frames] == [(0, 1), (1, 1), (0, 10), (1, 10)]
+
+
 def pending(sender: Sender, wire: Recording, link: LinkId) -> list[Frame]:
     known = sender._queues[link.stage].links[link.replica].unanswered
     return [frame for frame in wire.frames if frame.link == link and frame.sequence in known]

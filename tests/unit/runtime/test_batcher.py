@@ -37,6 +37,14 @@ def test_a_batch_is_due_when_full_or_when_its_oldest_message_has_waited() -> Non
     assert batcher.wait_s(10.6) is None
 
 
+def test_what_was_cut_does_not_age_what_comes_after_it() -> None:
+    batcher = Batcher(Batch(max_size=3, max_wait_s=1.0))
+    batcher.add(of_call(1, 0, 1, 2), 0.0)
+    batcher.cut()
+    batcher.add(of_call(1, 3), 50.0)
+    assert batcher.wait_s(50.0) == 1.0
+
+
 def test_a_batch_whose_inputs_have_all_ended_waits_only_a_moment() -> None:
     batcher = Batcher(Batch(max_size=9, max_wait_s=60.0))
     batcher.add(of_call(1, 0), 0.0)

@@ -1,0 +1,208 @@
+"""Bugs to plant, one at a time: each must make a test fail. `make mutants` plants them, see `run.py`.
+
+A snippet is a piece of the file that occurs in it once. It is kept short, so that it survives changes around it; when
+it no longer applies, write the same bug for the new code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["MUTANTS", "Mutant"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug as data."""
+
+    part: str
+    """What the bug is in."""
+    breaks: str
+    """What no longer holds."""
+    file: str
+    """The file, in the package."""
+    snippet: str
+    """What stands there."""
+    replacement: str
+    """What stands there with the bug."""
+    tests: tuple[str, ...]
+    """Tests that should catch it, without their `tests/`; if they do not, all quick tests are asked."""
+
+
+CREDIT = ("unit/link/test_credit.py", "unit/link/test_sender.py")
+COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
+ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
+SENDER = ("unit/link/test_sender.py",)
+BATCHER = ("unit/runtime/test_batcher.py",)
+COLUMNS = ("unit/runtime/test_columns.py",)
+IDS = ("unit/link/test_ids.py",)
+
+MUTANTS = (
+    # -- credit
+    Mutant(
+        "credit", "the window of messages", "link/credit.py",
+        "return max(0, self._messages_limit - self.messages_out)", "return self._messages_limit", CREDIT,
+    ),
+    Mutant(
+        "credit", "the window of bytes", "link/credit.py",
+        "if self.bytes_out >= self._bytes_limit:", "if self.bytes_out > self._bytes_limit:", CREDIT,
+    ),
+    Mutant(
+        "credit", "bytes come back", "link/credit.py",
+        "self.bytes_out -= body_bytes", "pass", CREDIT,
+    ),
+    Mutant(
+        "credit", "one message always passes", "link/credit.py",
+        "if self.messages_out == 0:", "if self.bytes_out < 0:", CREDIT,
+    ),
+    Mutant(
+        "credit", "no more frames ahead than are useful", "link/sender.py",
+        "if len(link.unanswered) >= FRAMES_AHEAD:", "if len(link.unanswered) > FRAMES_AHEAD:", SENDER,
+    ),
+    Mutant(
+        "credit", "a frame keeps within the credit", "link/sender.py",
+        "count = min(share, limit, link.credit.room())", "count = min(share, limit)", SENDER,
+    ),
+    Mutant(
+        "credit", "feedback frees what waits", "link/sender.py",
+        "queue.idle += not known.unanswered", "queue.idle += 0", SENDER,
+    ),
+    # -- completion
+    Mutant(
+        "completion", "a repeated report is known", "link/ledger.py",
+        "if message_id in self.finished:", "if message_id in self.open:", COMPLETION,
+    ),
+    Mutant(
+        "completion", "a child may be reported before its parent", "link/ledger.py",
+        "if output not in self.finished:", "if True:", COMPLETION,
+    ),
+    Mutant(
+        "completion", "outputs are announced", "link/ledger.py",
+        "self.open.add(output)", "pass", COMPLETION,
+    ),
+    Mutant(
+        "completion", "a straight root waits for all its stages", "ingress/roots.py",
+        "if after == self._all:", "if after:", COMPLETION,
+    ),
+    Mutant(
+        "completion", "a message without outputs ends a straight root", "ingress/roots.py",
+        "bit if count else self._all & -bit", "bit", COMPLETION,
+    ),
+    Mutant(
+        "completion", "forgetting a call leaves the others", "ingress/roots.py",
+        "for root in [root for root in self._ledgers if call_of(root) == call]:", "for root in list(self._ledgers):",
+        COMPLETION,
+    ),
+    Mutant(
+        "completion", "every output of a message is followed", "ingress/roots.py",
+        "for index in range(count):", "for index in range(1):", ("conformance/test_flows.py",),
+    ),
+    # -- routing
+    Mutant(
+        "routing", "a route takes one branch", "runtime/outbox.py",
+        "if edge.branch is None or edge.branch == branch:", "if True:", ROUTING,
+    ),
+    Mutant(
+        "routing", "every successor gets a column", "runtime/outbox.py",
+        "for edge in self._stage.edges:\n            ids = child_ids",
+        "for edge in self._stage.edges[:1]:\n            ids = child_ids", ROUTING,
+    ),
+    Mutant(
+        "routing", "the caller's side knows the branch", "runtime/outbox.py",
+        "self._report.branches[item.message_id] = outputs[0].branch", "pass", ROUTING,
+    ),
+    Mutant(
+        "routing", "a routed message is passed on bare", "runtime/outbox.py",
+        "value = output.value if isinstance(output, Routed) else output", "value = output", ROUTING,
+    ),
+    Mutant(
+        "routing", "the first predicate that is true wins", "runtime/bound.py",
+        "in enumerate(predicates):", "in list(enumerate(predicates))[::-1]:", ROUTING,
+    ),
+    Mutant(
+        "routing", "branches have numbers of their own", "patterns.py",
+        "enumerate(graphs[1:], start=1)", "enumerate(graphs[1:], start=0)", ROUTING,
+    ),
+    Mutant(
+        "routing", "idle replicas share what waits", "link/sender.py",
+        "-(-waiting // queue.idle)", "waiting", SENDER,
+    ),
+    Mutant(
+        "routing", "the least busy replica is chosen", "link/sender.py",
+        "min(queue.links, key=_outstanding)", "max(queue.links, key=_outstanding)", SENDER,
+    ),
+    Mutant(
+        "routing", "facts go with their messages", "link/sender.py",
+        "{root: self.facts[root] for root in taken.roots if root in self.facts}", "{}", SENDER,
+    ),
+    Mutant(
+        "routing", "the order of what waits", "link/sender.py",
+        "del self.roots[:count], self.ids[:count], self.values[:count]",
+        "del self.roots[-count:], self.ids[-count:], self.values[-count:]", SENDER,
+    ),
+    Mutant(
+        "routing", "control words reach every replica", "link/sender.py",
+        "for link in self._queues[stage].links:", "for link in self._queues[stage].links[:1]:", SENDER,
+    ),
+    # -- batching
+    Mutant(
+        "batching", "a full batch is due", "runtime/batcher.py",
+        "if len(self._ids) >= self._policy.max_size:", "if len(self._ids) > self._policy.max_size:", BATCHER,
+    ),
+    Mutant(
+        "batching", "a batch waits for its oldest message", "runtime/batcher.py",
+        "self._since[0] + longest", "self._since[-1] + longest", BATCHER,
+    ),
+    Mutant(
+        "batching", "what was cut ages nothing", "runtime/batcher.py",
+        "del self._roots[:size], self._ids[:size], self._values[:size], self._since[:size]",
+        "del self._roots[:size], self._ids[:size], self._values[:size]", BATCHER,
+    ),
+    Mutant(
+        "batching", "only ended calls stop waiting", "runtime/batcher.py",
+        "all(call_of(root) in self._ended for root in self._roots)",
+        "any(call_of(root) in self._ended for root in self._roots)", BATCHER,
+    ),
+    Mutant(
+        "batching", "facts stay with what waits", "runtime/batcher.py",
+        "waiting = set(self._roots)", "waiting = set(batch.roots)", BATCHER,
+    ),
+    Mutant(
+        "batching", "an answer has an entry for each input", "runtime/columns.py",
+        "if len(rows) != size:", "if len(rows) > size:", COLUMNS,
+    ),
+    Mutant(
+        "batching", "rows go to their parents", "runtime/columns.py",
+        "entries[parent].append(row)", "entries[0].append(row)", COLUMNS,
+    ),
+    Mutant(
+        "batching", "None is nothing", "runtime/columns.py",
+        "else [] if row is None else [row]", "else [row]", COLUMNS,
+    ),
+    # -- ids
+    Mutant(
+        "ids", "siblings differ", "link/ids.py",
+        "(stage + 2) * _STAGE + index)", "(stage + 2) * _STAGE)", IDS,
+    ),
+    Mutant(
+        "ids", "consumers differ", "link/ids.py",
+        "(parent * _BASE + (stage + 2) * _STAGE + index)", "(parent * _BASE + 2 * _STAGE + index)", IDS,
+    ),
+    Mutant(
+        "ids", "the ids of a column are those of its messages", "link/ids.py",
+        "offset = (stage + 2) * _STAGE", "offset = (stage + 1) * _STAGE", IDS,
+    ),
+    Mutant(
+        "ids", "the inputs of a call differ from those of another", "link/ids.py",
+        "return call << _CALL_SHIFT | position", "return call << 4 | position", IDS,
+    ),
+    Mutant(
+        "ids", "a root knows its position", "link/ids.py",
+        "return root & (1 << _CALL_SHIFT) - 1", "return root & (1 << 8) - 1", IDS,
+    ),
+    Mutant(
+        "ids", "replicas and the caller's side derive the same ids", "runtime/outbox.py",
+        "child_id(item.message_id, edge.target, index)", "child_id(item.message_id, edge.target, index + 1)",
+        ("conformance/test_flows.py",),
+    ),
+)  # fmt: skip
