@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check interpreters mutants bench clean
+.PHONY: demo test check interpreters seeds mutants bench clean
 
 demo: $(VENV)/run ## The job that ships with penguiray: near-duplicate functions in Python's own library
 	$(BIN)/penguiray demo
@@ -20,6 +20,9 @@ check: $(VENV)/lint ## Style and types
 
 interpreters: ## Unit, property and local conformance tests on every Python from 3.11 on that is found
 	$(PYTHON) .ci/interpreters.py
+
+seeds: $(VENV)/test ## Thousands of random graphs on the local engine, and fifty on Ray; some ten minutes
+	SEEDS=2000 SEEDS_ON_RAY=50 $(BIN)/python -m pytest -q tests/property/test_random_graphs.py
 
 mutants: $(VENV)/test ## Plant bugs one at a time; fails if the tests that need no Ray miss one
 	$(BIN)/python tests/mutants/run.py $(PARTS)
