@@ -83,7 +83,7 @@ class BatchWorker:
 
     async def _work_on(self, batch: Messages) -> None:
         outbox, node = self._bench.outbox, self._node
-        batch = batch.without(self._bench.cancelled) if self._bench.cancelled else batch
+        batch = batch.without(self._bench.cancelled) if self._bench.cancelled.has_any else batch
         items = self._without_late([item_of(batch, index) for index in range(len(batch))])
         if not items:
             outbox.flush()

@@ -19,19 +19,19 @@ class Cancelled:
     side follows them no longer. May be asked from any thread.
     """
 
-    __slots__ = ("_calls", "_roots")
+    __slots__ = ("_calls", "_roots", "has_any")
 
     def __init__(self) -> None:
+        self.has_any = False
+        """Whether anything was ever given up; to be asked first, since it costs next to nothing."""
         self._roots: dict[int, None] = {}
         self._calls: dict[int, None] = {}
 
     def add(self, roots: Iterable[int], calls: Iterable[int]) -> None:
         """Give up single inputs, and all of whole calls."""
+        self.has_any = True
         _remember(self._roots, roots, _ROOTS)
         _remember(self._calls, calls, _CALLS)
-
-    def __bool__(self) -> bool:
-        return bool(self._roots or self._calls)
 
     def __contains__(self, root: object) -> bool:
         return isinstance(root, int) and (root in self._roots or call_of(root) in self._calls)

@@ -83,7 +83,7 @@ def with_cancelled(inner: Call, cancelled: Cancelled) -> Call:
     """Begin nothing of an input that was given up."""
 
     async def call(item: Item, attempt: int) -> Any:
-        if item.root in cancelled:
+        if cancelled.has_any and item.root in cancelled:
             raise asyncio.CancelledError
         return await inner(item, attempt)
 

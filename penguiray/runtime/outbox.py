@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penguiray.errors import BudgetExceeded, DeadlineExceeded
@@ -12,7 +12,7 @@ from penguiray.graph.values import Routed
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.ids import child_id, child_ids, position_of
-from penguiray.link.message import Hops, Messages
+from penguiray.link.message import NO_HOPS, Hops, Messages
 from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Stage, StageEdge, goes_along
@@ -65,7 +65,7 @@ class Outbox:
 
     def finish(self, item: Item, outputs: list[Any]) -> None:
         """A message is finished, with these outputs."""
-        if item.root in self._cancelled:
+        if self._cancelled.has_any and item.root in self._cancelled:
             return
         for index, output in enumerate(outputs):
             destination, value = self._pass_on(item, index, output)
@@ -75,7 +75,7 @@ class Outbox:
 
     def finish_column(self, done: Messages) -> None:
         """Messages are finished, each with the one output that is its value now; none goes a way of its own."""
-        if self._cancelled:
+        if self._cancelled.has_any:
             done = done.without(self._cancelled)
         self._report.roots += done.roots
         self._report.ids += done.ids
@@ -83,7 +83,7 @@ class Outbox:
         for edge in self._stage.edges:
             if goes_along(edge, None):
                 ids = child_ids(done.ids, edge.target)
-                hops = {new: done.hops[old] for old, new in zip(done.ids, ids, strict=True) if old in done.hops}
+                hops = NO_HOPS if not done.hops else _moved(done.hops, done.ids, ids)
                 self._sender.offer_all(edge.target, Messages(done.roots, ids, done.values, done.facts, hops))
         if self._stage.is_end:
             self._report.results += done.values
@@ -96,7 +96,7 @@ class Outbox:
 
     def stream(self, item: Item, index: int, output: Any) -> None:
         """A message that is not finished has given one more output."""
-        if item.root in self._cancelled:
+        if self._cancelled.has_any and item.root in self._cancelled:
             return
         destination, value = self._pass_on(item, index, output)
         if destination is None and self._stage.is_end:
@@ -105,18 +105,18 @@ class Outbox:
 
     def finish_stream(self, item: Item, count: int) -> None:
         """A message is finished whose outputs were all streamed."""
-        if item.root in self._cancelled:
+        if self._cancelled.has_any and item.root in self._cancelled:
             return
         self._note(item, count)
 
     def park(self, item: Item) -> None:
         """A message waits here for others."""
-        if item.root not in self._cancelled:
+        if not (self._cancelled.has_any and item.root in self._cancelled):
             self._report.parked.append((item.root, item.message_id))
 
     def fail(self, item: Item, node: str, attempt: int, error: BaseException) -> None:
         """A message is given up on."""
-        if item.root in self._cancelled:
+        if self._cancelled.has_any and item.root in self._cancelled:
             return
         data, definitions = Failure.packed_value(item.value)
         self._note_destinations(item, item.sent)
@@ -226,6 +226,11 @@ class Outbox:
         )
         data, definitions = Failure.packed_value(value)
         self._report.failures.append(Failure(item.root, message_id, name, 1, CarriedError.of(error), data, definitions))
+
+
+def _moved(hops: Mapping[int, Hops], olds: Sequence[int], news: Sequence[int]) -> Mapping[int, Hops]:
+    """The hops of messages under the ids of their only outputs."""
+    return {new: hops[old] for old, new in zip(olds, news, strict=True) if old in hops}
 
 
 def hopped(hops: Hops | None, number: int) -> Hops:

@@ -167,7 +167,7 @@ class Replica:
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
         sequence = frame.sequence
-        if self._cancelled and frame.kind.is_data:
+        if self._cancelled.has_any and frame.kind.is_data:
             frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
 
         def taken() -> None:

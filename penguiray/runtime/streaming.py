@@ -54,7 +54,7 @@ def iterate(node: BoundNode, item: Item, context: Context | None, cancelled: Can
     It is left at its next message when its input is given up.
     """
     for output in node.call(item, context):
-        if item.root in cancelled:
+        if cancelled.has_any and item.root in cancelled:
             return
         yield from _emitted(context)
         if output is not None:
