@@ -133,7 +133,8 @@ class LocalEngine:
 
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         for replica in self._replicas.values():
-            self.call_soon(replica.cancel, roots, calls)
+            replica.note_cancelled(roots, calls)
+            self.call_soon(replica.drop_cancelled)
 
     @property
     def state(self) -> EngineState:

@@ -177,8 +177,9 @@ class ReplicaProcess:
         return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
 
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
-        """Give up inputs; returns at once."""
-        self._loop.call_soon_threadsafe(self._replica.cancel, roots, calls)
+        """Give up inputs; returns at once. Sync code that asks its context hears of it while the loop is held up."""
+        self._replica.note_cancelled(roots, calls)
+        self._loop.call_soon_threadsafe(self._replica.drop_cancelled)
 
     def permits(self, place: int, begun: int, want: int) -> Grant:
         """Another replica of the stage asks for permits; see `RateWindow.ask`."""

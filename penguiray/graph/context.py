@@ -31,6 +31,10 @@ class MessageFacts(Protocol):
         """Seconds until the message's deadline, or None without one."""
         ...
 
+    def is_cancelled(self) -> bool:
+        """Whether the input that the message came from was given up."""
+        ...
+
     def destination(self, node: str) -> int:
         """How the way to a node is named, which must be the next node or at the end of a way back."""
         ...
@@ -128,6 +132,14 @@ class Context:
 
     def _handed_down(self) -> _HandedDown:
         return {"timeout_s": self._facts.patience_s(), "trace_id": self.trace_id, "headers": self.headers}
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody wants the result any more: cancelled, or given up by who asked. Async code is cancelled then.
+
+        Sync code cannot be: one that takes long may ask now and then, and return. What it gives is dropped.
+        """
+        return self._facts.is_cancelled()
 
     def emit(self, value: Any, *, to: Any = None, key: Any = None) -> None:
         """Give one more output message, before what the function returns; never waits.

@@ -126,8 +126,9 @@ class Call:
 
     def put(self, position: int, values: list[Any], *, is_done: bool) -> None:
         """Results of an input have come, or it is done, or both."""
-        error = self.errors.pop(position, None) if is_done else None
-        self._count_given(position, len(values), is_done=is_done)
+        error = self.errors.pop(position, None) if is_done and self.errors else None
+        if self.given or not is_done:
+            self._count_given(position, len(values), is_done=is_done)
         if self._ordered and position != self._head:
             held = self._held.setdefault(position, Part())
             held.values += values
@@ -141,7 +142,7 @@ class Call:
     def _count_given(self, position: int, values: int, *, is_done: bool) -> None:
         if not is_done:
             self.given[position] = self.given.get(position, 0) + values
-        elif self.given:
+        else:
             self.given.pop(position, None)
 
     def _hand_on(self, values: list[Any], ended: int, error: Exception | None) -> None:

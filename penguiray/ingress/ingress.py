@@ -262,12 +262,14 @@ class Ingress:
 
     def _take_finished(self, stage: Stage, report: Report) -> None:
         gives_now = stage.is_end and not stage.last.signature.is_stream
-        finish, results, first = self._roots.finish, report.results, 0
+        finish, results, first, destinations = self._roots.finish, report.results, 0, report.destinations
         for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
-            chosen = report.destinations.get(message_id)
-            given = count - _sent_elsewhere(chosen) if gives_now else 0
-            values = results[first : first + given]
-            first += given
+            chosen = destinations.get(message_id) if destinations else None
+            values: list[Any] = []
+            if gives_now:
+                given = count if chosen is None else count - _sent_elsewhere(chosen)
+                values = results[first : first + given]
+                first += given
             news = finish(stage, root, message_id, count, chosen)
             if news is News.DONE:
                 self._done(root, values)
@@ -317,7 +319,8 @@ class Ingress:
     def _done(self, root: int, values: list[Any]) -> None:
         call = self._open[call_of(root)]
         call.live -= 1
-        call.parked.discard(root)
+        if call.parked:
+            call.parked.discard(root)
         self.roots_done += 1
         call.put(position_of(root), self._without_lost(root, values), is_done=True)
         if not call.live and call.has_ended:
@@ -365,9 +368,9 @@ def _given_trace_id(call: Call, root: int) -> str:
     return "" if given is None else given.trace_id
 
 
-def _sent_elsewhere(chosen: Chosen | None) -> int:
+def _sent_elsewhere(chosen: Chosen) -> int:
     """How many outputs of a message went a way of their own, and not to the caller."""
-    return len(chosen) if isinstance(chosen, dict) else int(chosen is not None)
+    return len(chosen) if isinstance(chosen, dict) else 1
 
 
 def _nobody(_roots: Sequence[int], _calls: Sequence[int]) -> None:

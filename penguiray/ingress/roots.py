@@ -164,16 +164,18 @@ class GeneralRoots:
         ledger = self._ledgers.get(root)
         if ledger is None:
             return News.KNOWN
-        outputs = islice(_output_ids(stage, message_id, count, chosen), self._limit) if count and stage.edges else ()
+        outputs: Iterable[int] = ()
+        if count and stage.edges:
+            outputs = _output_ids(stage, message_id, count, chosen)
+            if count > self._limit:
+                outputs = islice(outputs, self._limit)
         if not ledger.finish(message_id, outputs):
             return News.KNOWN
-        if ledger.is_done:
-            del self._ledgers[root]
-            return News.DONE
-        if len(ledger) > self._limit:
-            del self._ledgers[root]
-            return News.OVER
-        return News.OPEN
+        is_over = len(ledger.finished) + len(ledger.open) > self._limit and not ledger.is_done
+        if not is_over and (ledger.open or ledger.parked):
+            return News.OPEN
+        del self._ledgers[root]
+        return News.OVER if is_over else News.DONE
 
     def park(self, stage: Stage, root: int, message_id: int) -> None:
         """See `Roots`."""
@@ -208,6 +210,6 @@ def _output_ids(stage: Stage, message_id: int, count: int, chosen: Chosen | None
                     yield child_id(message_id, edge.target, index)
         return
     for edge in stage.edges:
-        if goes_along(edge, chosen):
+        if edge.branch is chosen or goes_along(edge, chosen):
             for index in range(count):
                 yield child_id(message_id, edge.target, index)

@@ -11,6 +11,10 @@ from collections.abc import Iterable
 __all__ = ["Ledger"]
 
 
+_NONE_PARKED: dict[int, int] = {}
+"""Of ledgers that have seen no join, which are most: never written to."""
+
+
 class Ledger:
     """Open, parked and finished messages of one root."""
 
@@ -21,7 +25,7 @@ class Ledger:
         """Ids that were announced and are not finished."""
         self.finished: set[int] = set()
         """Ids that are finished, announced or not yet."""
-        self.parked: dict[int, int] = {}
+        self.parked = _NONE_PARKED
         """Ids that wait at a join for others, announced or not yet, each with the stage."""
 
     def finish(self, message_id: int, outputs: Iterable[int]) -> bool:
@@ -30,7 +34,8 @@ class Ledger:
             return False
         self.finished.add(message_id)
         self.open.discard(message_id)
-        self.parked.pop(message_id, None)
+        if self.parked:
+            self.parked.pop(message_id, None)
         for output in outputs:
             if output not in self.finished and output not in self.parked:
                 self.open.add(output)
@@ -40,6 +45,7 @@ class Ledger:
         """A message waits at a join for others."""
         if message_id not in self.finished:
             self.open.discard(message_id)
+            self.parked = self.parked or {}
             self.parked[message_id] = stage
 
     @property

@@ -19,6 +19,7 @@ from penguiray.link.ids import trace_id_of
 from penguiray.link.message import Facts, Hops
 from penguiray.link.report import NodeCount
 from penguiray.runtime.backoff import RetryBudget
+from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
 from penguiray.runtime.permits import Permit, Permits
 from penguiray.runtime.running import RunningCalls
@@ -58,9 +59,14 @@ class Item:
 class _CallFacts:
     """What a context may know of its message and of the attempt that begins now."""
 
-    __slots__ = ("_clock", "_deadline", "_destinations", "_subflows", "_until", "headers", "is_async", "trace_id")
+    __slots__ = (
+        "_cancelled", "_clock", "_deadline", "_destinations", "_root", "_subflows", "_until", "headers", "is_async",
+        "trace_id",
+    )  # fmt: skip
 
     def __init__(self, item: Item, node: BoundNode, epoch: int, clock: Clock) -> None:
+        self._cancelled = node.cancelled
+        self._root = item.root
         self._destinations = node.destinations
         facts, timeout_s = item.facts, node.spec.options.timeout_or_none
         self.trace_id = facts.trace_id if facts and facts.trace_id else trace_id_of(epoch, item.root)
@@ -74,6 +80,10 @@ class _CallFacts:
     def remaining_s(self) -> float | None:
         """Seconds until the deadline."""
         return None if self._deadline is None else self._deadline - self._clock.now()
+
+    def is_cancelled(self) -> bool:
+        """Whether the input was given up."""
+        return self._cancelled.has_any and self._root in self._cancelled
 
     def destination(self, node: str) -> int:
         """How the way to a node is named."""
@@ -97,11 +107,13 @@ class BoundNode:
     """One node of a replica's stage."""
 
     __slots__ = (
-        "_clock", "_context", "_epoch", "_function", "_target", "budget", "count", "destinations", "permits", "running",
-        "spec", "subflows",
+        "_clock", "_context", "_epoch", "_function", "_target", "budget", "cancelled", "count", "destinations",
+        "permits", "running", "spec", "subflows",
     )  # fmt: skip
 
-    def __init__(self, spec: NodeSpec, *, epoch: int, clock: Clock, destinations: Mapping[str, int]) -> None:
+    def __init__(
+        self, spec: NodeSpec, *, epoch: int, clock: Clock, destinations: Mapping[str, int], cancelled: Cancelled
+    ) -> None:
         """Prepare; `open` builds it.
 
         Args:
@@ -109,6 +121,7 @@ class BoundNode:
             epoch: Epoch of the run.
             clock: Where time comes from.
             destinations: Nodes that its messages may be sent to, each with the name of the way.
+            cancelled: Inputs that were given up.
         """
         self.spec = spec
         self.destinations = destinations
@@ -119,6 +132,8 @@ class BoundNode:
         """Flows that the node asks."""
         self.running = RunningCalls(spec.name, is_batch=bool(spec.options.batch), epoch=epoch, clock=clock)
         """Its calls that are under way."""
+        self.cancelled = cancelled
+        """Inputs that were given up."""
         self.permits: Permits | None = None
         """Permits to begin calls, where the node has a rate; set by its replica."""
         self._epoch = epoch

@@ -88,8 +88,10 @@ class Replica:
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
             ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
         """
+        self._cancelled = Cancelled()
         self._nodes = [
-            BoundNode(node, epoch=epoch, clock=clock, destinations=stage.destinations) for node in stage.nodes
+            BoundNode(node, epoch=epoch, clock=clock, destinations=stage.destinations, cancelled=self._cancelled)
+            for node in stage.nodes
         ]
         self.rates: dict[int, RateKeeper] = {}
         """Counts of the nodes that have a rate, by their places in the stage, if this is replica 0 of the stage."""
@@ -101,7 +103,6 @@ class Replica:
         """Links to the next stages; see `connect`."""
         self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}
-        self._cancelled = Cancelled()
         self.outbox = Outbox(
             stage, self.sender, counters, self._cancelled, on_news, retention_bytes=options.retention_bytes
         )
@@ -175,9 +176,12 @@ class Replica:
 
         self._inbox.put(frame, taken)
 
-    def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
-        """Give up single inputs, and all of whole calls: what waits of them is dropped, async code is cancelled."""
+    def note_cancelled(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        """Single inputs, and all of whole calls, are given up; from any thread. `drop_cancelled` is due then."""
         self._cancelled.add(roots, calls)
+
+    def drop_cancelled(self) -> None:
+        """Drop what waits of inputs that were given up, and cancel async code that works on them."""
         self._inbox.drop(self._cancelled)
         self.outbox.drop_cancelled()
         self._worker.cancel()

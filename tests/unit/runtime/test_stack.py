@@ -32,7 +32,7 @@ def target(x: int) -> int:
 
 
 def stack(inner: Call, clock: HandClock, slots: Slots | None = None, **options: Any) -> tuple[Call, BoundNode]:
-    node = BoundNode(target.options(**options).spec, destinations={}, epoch=1, clock=clock)
+    node = BoundNode(target.options(**options).spec, destinations={}, cancelled=Cancelled(), epoch=1, clock=clock)
     return build_stack(node, inner, slots or Slots(1), InlineExecutor(), clock, random.Random(1), Cancelled()), node
 
 
