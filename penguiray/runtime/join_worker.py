@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Hashable
+from itertools import zip_longest
 
 from penguiray.errors import JoinIncomplete
 from penguiray.link.frame import Kind
-from penguiray.link.message import Messages
+from penguiray.link.message import Hops, Messages
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import as_error
 from penguiray.runtime.groups import Group, Groups
@@ -137,14 +138,12 @@ class JoinWorker:
         for item in group.items:
             if item is not owner:
                 self._bench.outbox.finish(item, [])
-        owner.hops = _most([item for item in group.items if item.hops])
+        owner.hops = _most(group.items)
         self._bench.outbox.finish(owner, [[item.value for item in group.items]])
         self._node.count.given += 1
 
 
-def _most(items: list[Item]) -> tuple[int, ...] | None:
+def _most(items: list[Item]) -> Hops | None:
     """For each way back, the hops of the member that took it most often."""
-    if not items:
-        return None
-    size = max(len(item.hops or ()) for item in items)
-    return tuple(max((item.hops or ())[number : number + 1] or (0,) for item in items)[0] for number in range(size))
+    taken = [item.hops for item in items if item.hops is not None]
+    return tuple(max(counts) for counts in zip_longest(*taken, fillvalue=0)) or None
