@@ -210,6 +210,6 @@ def _output_ids(stage: Stage, message_id: int, count: int, chosen: Chosen | None
                     yield child_id(message_id, edge.target, index)
         return
     for edge in stage.edges:
-        if edge.branch is chosen or goes_along(edge, chosen):
+        if goes_along(edge, chosen):
             for index in range(count):
                 yield child_id(message_id, edge.target, index)

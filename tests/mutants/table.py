@@ -35,6 +35,10 @@ ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
 COLUMNS = ("unit/runtime/test_columns.py",)
+LOOPS = ("conformance/test_loops.py",)
+JOINS = ("conformance/test_joins.py",)
+CANCELLING = ("conformance/test_cancelling.py",)
+GRAPHS = ("property/test_random_graphs.py",)
 IDS = ("unit/link/test_ids.py",)
 
 MUTANTS = (
@@ -74,7 +78,7 @@ MUTANTS = (
     ),
     Mutant(
         "completion", "a child may be reported before its parent", "link/ledger.py",
-        "if output not in self.finished:", "if True:", COMPLETION,
+        "if output not in self.finished and", "if", COMPLETION,
     ),
     Mutant(
         "completion", "outputs are announced", "link/ledger.py",
@@ -90,30 +94,30 @@ MUTANTS = (
     ),
     Mutant(
         "completion", "forgetting a call leaves the others", "ingress/roots.py",
-        "for root in [root for root in self._ledgers if call_of(root) == call]:", "for root in list(self._ledgers):",
-        COMPLETION,
+        "return [root for root in self._ledgers if call_of(root) == call]", "return list(self._ledgers)", COMPLETION,
     ),
     Mutant(
         "completion", "every output of a message is followed", "ingress/roots.py",
-        "for index in range(count):", "for index in range(1):", ("conformance/test_flows.py",),
+        "            for index in range(count):\n                yield",
+        "            for index in range(1):\n                yield", ("conformance/test_flows.py",),
     ),
     # -- routing
     Mutant(
         "routing", "a route takes one branch", "runtime/outbox.py",
-        "if edge.branch is None or edge.branch == branch:", "if True:", ROUTING,
+        "if goes_along(edge, destination):", "if True:", ROUTING,
     ),
     Mutant(
         "routing", "every successor gets a column", "runtime/outbox.py",
-        "for edge in self._stage.edges:\n            ids = child_ids",
-        "for edge in self._stage.edges[:1]:\n            ids = child_ids", ROUTING,
+        "for edge in self._stage.edges:\n            if goes_along(edge, None)",
+        "for edge in self._stage.edges[:1]:\n            if goes_along(edge, None)", ROUTING,
     ),
     Mutant(
         "routing", "the caller's side knows the branch", "runtime/outbox.py",
-        "self._report.branches[item.message_id] = outputs[0].branch", "pass", ROUTING,
+        "if chosen is not None:\n            self", "if False:\n            self", ROUTING,
     ),
     Mutant(
         "routing", "a routed message is passed on bare", "runtime/outbox.py",
-        "value = output.value if isinstance(output, Routed) else output", "value = output", ROUTING,
+        "return output.destination, output.value", "return output.destination, output", ROUTING,
     ),
     Mutant(
         "routing", "the first predicate that is true wins", "runtime/bound.py",
@@ -132,11 +136,11 @@ MUTANTS = (
         "min(queue.links, key=_outstanding)", "max(queue.links, key=_outstanding)", SENDER,
     ),
     Mutant(
-        "routing", "facts go with their messages", "link/sender.py",
-        "{root: self.facts[root] for root in taken.roots if root in self.facts}", "{}", SENDER,
+        "routing", "facts go with their messages", "link/message.py",
+        "{root: self._facts[root] for root in taken.roots if root in self._facts}", "{}", SENDER,
     ),
     Mutant(
-        "routing", "the order of what waits", "link/sender.py",
+        "routing", "the order of what waits", "link/message.py",
         "del self.roots[:count], self.ids[:count], self.values[:count]",
         "del self.roots[-count:], self.ids[-count:], self.values[-count:]", SENDER,
     ),
@@ -144,10 +148,55 @@ MUTANTS = (
         "routing", "control words reach every replica", "link/sender.py",
         "for link in self._queues[stage].links:", "for link in self._queues[stage].links[:1]:", SENDER,
     ),
+    # -- loops, joins and cancelling
+    Mutant(
+        "loops", "a hop is counted", "runtime/outbox.py",
+        "counted[number] += 1", "pass", LOOPS,
+    ),
+    Mutant(
+        "loops", "what waits for a way back holds up nobody", "link/sender.py",
+        "self.queued += queue.kind is Kind.DATA", "self.queued += 1", (*LOOPS, *GRAPHS),
+    ),
+    Mutant(
+        "loops", "hops go with their messages", "link/message.py",
+        "self._hops[message_id] = hops", "pass", LOOPS,
+    ),
+    Mutant(
+        "loops", "an input has a budget of messages", "ingress/roots.py",
+        "return News.OVER if is_over else News.DONE", "return News.DONE", LOOPS,
+    ),
+    Mutant(
+        "joins", "a root that waits at a join is not done", "link/ledger.py",
+        "return not self.open and not self.parked", "return not self.open", JOINS,
+    ),
+    Mutant(
+        "joins", "the first join closes before those behind it", "link/ledger.py",
+        "return min(self.parked.values())", "return max(self.parked.values())", (*JOINS, *GRAPHS),
+    ),
+    Mutant(
+        "joins", "what waits for others leaves the window free", "ingress/call.py",
+        "return len(self.parked) + (len(self._held) if self.parked else 0)", "return 0", JOINS,
+    ),
+    Mutant(
+        "joins", "keys of two calls do not meet", "runtime/groups.py",
+        "return (call_of(item.root), key)", "return (0, key)", ("unit/runtime/test_groups.py",),
+    ),
+    Mutant(
+        "cancelling", "what waits is dropped", "runtime/inbox.py",
+        "one.messages = one.messages.without(roots)", "pass", CANCELLING,
+    ),
+    Mutant(
+        "cancelling", "what a cancelled call gives is dropped", "runtime/outbox.py",
+        "done = done.without(self._cancelled)", "pass", CANCELLING,
+    ),
+    Mutant(
+        "cancelling", "async code is cancelled", "runtime/task_worker.py",
+        "(is_async or item.is_pausing)", "item.is_pausing", CANCELLING,
+    ),
     # -- batching
     Mutant(
         "batching", "a full batch is due", "runtime/batcher.py",
-        "if len(self._ids) >= self._policy.max_size:", "if len(self._ids) > self._policy.max_size:", BATCHER,
+        "if len(self) >= self._policy.max_size:", "if len(self) > self._policy.max_size:", BATCHER,
     ),
     Mutant(
         "batching", "a batch waits for its oldest message", "runtime/batcher.py",
@@ -155,17 +204,16 @@ MUTANTS = (
     ),
     Mutant(
         "batching", "what was cut ages nothing", "runtime/batcher.py",
-        "del self._roots[:size], self._ids[:size], self._values[:size], self._since[:size]",
-        "del self._roots[:size], self._ids[:size], self._values[:size]", BATCHER,
+        "del self._since[:size]", "pass", BATCHER,
     ),
     Mutant(
         "batching", "only ended calls stop waiting", "runtime/batcher.py",
-        "all(call_of(root) in self._ended for root in self._roots)",
-        "any(call_of(root) in self._ended for root in self._roots)", BATCHER,
+        "all(call_of(root) in self._ended for root in self._waiting.roots)",
+        "any(call_of(root) in self._ended for root in self._waiting.roots)", BATCHER,
     ),
     Mutant(
-        "batching", "facts stay with what waits", "runtime/batcher.py",
-        "waiting = set(self._roots)", "waiting = set(batch.roots)", BATCHER,
+        "batching", "facts stay with what waits", "link/message.py",
+        "waiting = set(self.roots)", "waiting = set(taken.roots)", BATCHER,
     ),
     Mutant(
         "batching", "an answer has an entry for each input", "runtime/columns.py",
