@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
 from penguiray.errors import NotYetError
 from penguiray.graph.back import Back
-from penguiray.graph.check import check_flow
+from penguiray.graph.check import check_flow, check_name
 from penguiray.graph.node import Graph
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
+from penguiray.ingress.engine import Engine
+from penguiray.names import name_for
 from penguiray.observe.progress import Progress
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
@@ -35,7 +38,7 @@ class Flow(Generic[I, O]):
         self,
         graph: Graph[I, O | None],
         *,
-        name: str = "flow",
+        name: str | None = None,
         back: Iterable[Back] = (),
         options: FlowOptions | None = None,
     ) -> None:
@@ -43,14 +46,17 @@ class Flow(Generic[I, O]):
 
         Args:
             graph: Nodes joined by `>>`; a single node is a graph too.
-            name: Names the run, its actors and everything that is reported.
+            name: Names its runs, their actors and everything that is reported. A run that is started has the name
+                for itself on its cluster. None: it is called "flow", and claims no name.
             back: Ways back, each a `pr.Back(from_node, to_node)`; they are no edges of the graph.
             options: Limits of the flow.
 
         Raises:
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
-        self._spec = check_flow(graph.shape, name, options or FlowOptions(), tuple(back))
+        given = name if name is not None else "flow"
+        self._spec = check_flow(graph.shape, given, options or FlowOptions(), tuple(back))
+        self._is_named = name is not None
 
     @property
     def name(self) -> str:
@@ -67,31 +73,58 @@ class Flow(Generic[I, O]):
         return compile_plan(self._spec, cpus=cpus)
 
     def start(
-        self, *, engine: EngineName | None = None, address: str | None = None, seed: int | None = None
+        self,
+        *,
+        name: str | None = None,
+        engine: EngineName | None = None,
+        address: str | None = None,
+        seed: int | None = None,
     ) -> Run[I, O]:
         """Start the flow and return at once; `with flow.start() as run:` waits until it is ready.
 
+        A name belongs to one run at a time: on its cluster, or in this process on the local engine. A notebook that
+        starts a name again has its old run of that name stopped, and logs that; a program gets an error. A name that
+        another process runs is refused, by the first call that waits: see `StartError`. The name is free again when
+        that run has ended; after a kill of its program, within 20 s.
+
         Args:
+            name: Name of the run. None: the flow's; of a flow without a name, only a notebook replaces the old run.
             engine: "ray", or "local" for this process. None: `PENGUIRAY_ENGINE`, else "ray".
             address: Ray cluster to join. None: the one this program is connected to or runs in; else Ray is started
                 on this host.
             seed: For the local engine: makes its shuffling repeatable.
 
         Raises:
-            FlowError: There is no such engine.
+            FlowError: There is no such engine, or the name cannot be one.
+            StartError: This program runs that name already.
         """
-        if engine_name(engine) == "local":
+        spec = self._spec if name is None else replace(self._spec, name=name)
+        check_name(spec.name)
+        chosen, is_named = engine_name(engine), self._is_named or name is not None
+        with name_for(chosen, spec.name, is_named=is_named) as keep:
+            started = self._open(spec, chosen, address, seed, is_named=is_named)
+            keep(started)
+        return Run(started, spec)
+
+    def _start_unnamed(self, engine: EngineName | None, address: str | None) -> Run[I, O]:
+        """Start a run that claims no name."""
+        return Run(self._open(self._spec, engine_name(engine), address, None, is_named=False), self._spec)
+
+    def _open(
+        self, spec: FlowSpec, engine: EngineName, address: str | None, seed: int | None, *, is_named: bool
+    ) -> Engine:
+        opened: Engine
+        if engine == "local":
             from penguiray.local import LocalEngine  # noqa: PLC0415 - flows on Ray do without it
 
-            local = LocalEngine(self.plan(), seed=seed)
-            local.open()
-            return Run(local, self._spec)
-        joined = prepare_ray(address)
-        from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
+            opened = LocalEngine(compile_plan(spec, cpus=1), seed=seed)
+        else:
+            joined = prepare_ray(address)
+            from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
 
-        ray = RayEngine(self._spec, address=joined)
-        ray.open()
-        return Run(ray, self._spec)
+            opened = RayEngine(spec, address=joined, flow=self.name, is_named=is_named)
+        opened.open()
+        return opened
 
     @overload
     def map(
@@ -130,7 +163,8 @@ class Flow(Generic[I, O]):
     ) -> Results[Any]:
         """Start, stream, drain, stop: `for vector in flow.map(urls)`.
 
-        The flow starts with the first result asked for, and is gone when the loop is left, whichever way.
+        The flow starts with the first result asked for, and is gone when the loop is left, whichever way. Its run
+        claims no name, so several may run beside one another.
 
         Args:
             inputs: Any iterable; see `Run.map` for it and for the further arguments.
@@ -156,7 +190,7 @@ class Flow(Generic[I, O]):
         wishes: dict[str, Any],
     ) -> Iterator[Any]:
         with (
-            self.start(engine=engine, address=address) as run,
+            self._start_unnamed(engine, address) as run,
             Progress(run.status, is_on=wants_progress(progress)),
             run.map(inputs, **wishes) as results,
         ):
@@ -195,7 +229,7 @@ class Flow(Generic[I, O]):
     async def _amap(
         self, inputs: Iterable[I], engine: EngineName | None, address: str | None, wishes: dict[str, Any]
     ) -> AsyncIterator[Any]:
-        async with self.start(engine=engine, address=address) as run, run.amap(inputs, **wishes) as results:
+        async with self._start_unnamed(engine, address) as run, run.amap(inputs, **wishes) as results:
             async for result in results:
                 yield result
 

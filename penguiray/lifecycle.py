@@ -28,7 +28,7 @@ class Lifecycle:
 
     @property
     def name(self) -> str:
-        """Name of the flow."""
+        """Name of the run: the flow's, unless `start` was given another."""
         return self._name
 
     @property

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import queue
+import socket
 import threading
 import time
 import weakref
@@ -34,6 +36,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
+from penguiray.observe.card import RunCard
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
 
@@ -55,11 +58,20 @@ class RayEngine:
     plan: Plan
     ingress: Ingress
 
-    def __init__(self, spec: FlowSpec, *, address: str | None) -> None:
-        """Prepare; nothing is asked of Ray before `open`."""
+    def __init__(self, spec: FlowSpec, *, address: str | None, flow: str, is_named: bool) -> None:
+        """Prepare; nothing is asked of Ray before `open`.
+
+        Args:
+            spec: What to run, under the run's name.
+            address: Cluster to join if there is no connection yet. None: start a Ray on this host.
+            flow: Name of the flow.
+            is_named: Whether the run claims its name, so that no other run of the cluster has it.
+        """
         self.lock: AbstractContextManager[Any] = threading.RLock()
         self._spec = spec
         self._address = address
+        self._flow = flow
+        self._is_named = is_named
         self._epoch = time.time_ns()
         self.clock: Clock = SystemClock()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -172,7 +184,7 @@ class RayEngine:
         if self._is_ending.is_set():
             return
         self._prepare(totals())
-        self._pool = ReplicaPool(self.plan, epoch=self._epoch)
+        self._pool = ReplicaPool(self.plan, self._card())
         self._pool.create(pack_stages(self.plan))
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
         self._pool.open(lambda link, done: self._events.put(("opened", link, done)))
@@ -184,6 +196,11 @@ class RayEngine:
             self._collect(link)
         self._state = "running"
         self._started.set()
+
+    def _card(self) -> RunCard:
+        stages = tuple((stage.name, stage.replicas) for stage in self.plan.stages)
+        name = self._spec.name if self._is_named else None
+        return RunCard(name, self._flow, socket.gethostname(), os.getpid(), self._epoch / 1e9, self._epoch, stages)
 
     def _wait_opened(self, pool: ReplicaPool) -> None:
         waiting = set(pool.actors)

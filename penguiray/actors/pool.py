@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
@@ -11,11 +12,13 @@ import ray
 
 from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
+from penguiray.actors.registry import claim, lead_name
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
 from penguiray.control.placement import Host
 from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
+from penguiray.observe.card import RunCard
 from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan, Stage
 
@@ -27,26 +30,31 @@ Done = Callable[[LinkId, "Future[Any]"], None]
 class ReplicaPool:
     """Handles of a run's actors, by stage and number."""
 
-    def __init__(self, plan: Plan, *, epoch: int) -> None:
+    def __init__(self, plan: Plan, card: RunCard) -> None:
         self._plan = plan
-        self._epoch = epoch
+        self._card = card
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
     def create(self, packed: list[bytes]) -> None:
-        """Ask Ray for all actors; returns before they are placed."""
+        """Ask Ray for all actors; returns before they are placed.
+
+        Raises:
+            StartError: Another run has the name; no actor was created then.
+        """
         for stage, code in zip(self._plan.stages, packed, strict=True):
             ref = ray.put(code)
             for number in range(stage.replicas):
-                self.actors[LinkId(stage.index, number)] = self._create(stage, number, ref)
+                create = functools.partial(self._create, stage, number, ref, is_lead=not self.actors)
+                self.actors[LinkId(stage.index, number)] = create() if self.actors else claim(self._card, create)
 
-    def _create(self, stage: Stage, number: int, code: Any) -> Any:
-        title = f"{self._plan.name}/{stage.name}/{number}"
+    def _create(self, stage: Stage, number: int, code: Any, *, is_lead: bool) -> Any:
+        title, epoch = f"{self._plan.name}/{stage.name}/{number}", self._card.epoch
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
         options = factory.options(
-            name=f"{title}/{self._epoch:x}",
+            name=lead_name(self._card) if is_lead else f"{title}/{epoch:x}",
             namespace=NAMESPACE,
             lifetime="detached",
             max_restarts=0,
@@ -54,7 +62,7 @@ class ReplicaPool:
             enable_task_events=False,
             **_reserved(stage),
         )
-        return options.remote(title, code, self._plan.options, self._epoch, number)
+        return options.remote(title, code, self._plan.options, epoch, number, self._card if is_lead else None)
 
     def open(self, on_done: Done) -> None:
         """Have every actor connect to the next stages and build its nodes."""

@@ -144,6 +144,11 @@ class ReplicaProcess:
         """The driver lives."""
         self._lease.renew(self._clock.now())
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the driver was heard of."""
+        return self._lease.silent_s(self._clock.now())
+
     def stop(self, *, finish: bool) -> None:
         """End the work and close the nodes' objects; with `finish` what is here is worked on first."""
         closing = asyncio.run_coroutine_threadsafe(self._stop(finish=finish), self._loop)

@@ -14,6 +14,7 @@ import ray
 
 from penguiray.actors.process import ReplicaProcess
 from penguiray.graph.policies import FlowOptions
+from penguiray.observe.card import RunCard
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
@@ -25,8 +26,11 @@ messages on a way back pass those. A running node never holds up the others."""
 class ReplicaActor:
     """A detached actor with one replica. It ends itself when its driver is silent for longer than the lease."""
 
-    def __init__(self, title: str, stage: bytes, options: FlowOptions, epoch: int, number: int) -> None:
+    def __init__(
+        self, title: str, stage: bytes, options: FlowOptions, epoch: int, number: int, card: RunCard | None
+    ) -> None:
         self._title = title
+        self._card = card
         self._process = ReplicaProcess(cloudpickle.loads(stage), options, epoch=epoch, number=number)
 
     def __repr__(self) -> str:
@@ -37,6 +41,11 @@ class ReplicaActor:
     def open(self, actors: Mapping[int, Sequence[Any]]) -> None:
         """See `ReplicaProcess.open`."""
         self._process.open(actors)
+
+    @ray.method(concurrency_group="control")
+    def who(self) -> tuple[RunCard | None, float]:
+        """Who the run is, if this is its first replica; and how long ago its driver was heard of, in seconds."""
+        return self._card, self._process.silent_s
 
     @ray.method(concurrency_group="data")
     def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:

@@ -110,14 +110,15 @@ TOO_MUCH: list[tuple[dict[str, object], str]] = [
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_node_that_no_host_can_hold_is_refused_with_what_it_needs_and_what_there_is() -> None:
-    runs = [pr.Flow(same.options(replicas=1, **options), name="huge").start() for options, _ in TOO_MUCH]
+    flows = [pr.Flow(same.options(replicas=1, **options), name="huge") for options, _ in TOO_MUCH]
+    runs = [flow.start(name=f"huge-{number}") for number, flow in enumerate(flows)]
 
     for run, (_, text) in zip(runs, TOO_MUCH, strict=True):
         with pytest.raises(pr.PlacementError, match=text) as caught:
             run.wait_ready(timeout_s=10)
         assert caught.value.node == "same"
 
-    until(lambda: replicas("huge/"), lambda names: names == [], 5)
+    until(lambda: replicas("huge-"), lambda names: names == [], 5)
 
 
 @pytest.mark.usefixtures("ray_cluster")

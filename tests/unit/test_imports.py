@@ -17,13 +17,14 @@ LAYERS = (
     {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
     {"local", "actors"},
-    {"flow", "run", "lifecycle", "results", "config"},
+    {"flow", "run", "lifecycle", "names", "results", "config"},
     {"compat", "testing", "ui", "demo"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIBLINGS = {
     ("ingress", "observe"), ("run", "results"), ("run", "lifecycle"), ("lifecycle", "config"), ("flow", "run"),
-    ("flow", "results"), ("flow", "config"), ("ui", "demo"),
+    ("flow", "results"), ("flow", "config"), ("flow", "names"), ("names", "lifecycle"), ("names", "config"),
+    ("ui", "demo"),
 }  # fmt: skip
 """Who may import a neighbour of its own layer: the files that make up the user's handles, and the command line that
 starts the demo."""
