@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.config import EngineName, engine_name, prepare_ray, wants_progress
+from penguiray.config import EngineName, drawn_token, engine_name, prepare_ray, wants_progress
 from penguiray.errors import NotYetError
 from penguiray.graph.back import Back
 from penguiray.graph.check import check_flow, check_name
@@ -122,7 +122,7 @@ class Flow(Generic[I, O]):
             joined = prepare_ray(address)
             from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
 
-            opened = RayEngine(spec, address=joined, flow=self.name, is_named=is_named)
+            opened = RayEngine(spec, address=joined, token=drawn_token(), flow=self.name, is_named=is_named)
         opened.open()
         return opened
 

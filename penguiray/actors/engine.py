@@ -58,18 +58,20 @@ class RayEngine:
     plan: Plan
     ingress: Ingress
 
-    def __init__(self, spec: FlowSpec, *, address: str | None, flow: str, is_named: bool) -> None:
+    def __init__(self, spec: FlowSpec, *, address: str | None, token: str | None, flow: str, is_named: bool) -> None:
         """Prepare; nothing is asked of Ray before `open`.
 
         Args:
             spec: What to run, under the run's name.
             address: Cluster to join if there is no connection yet. None: start a Ray on this host.
+            token: See `session.connect`.
             flow: Name of the flow.
             is_named: Whether the run claims its name, so that no other run of the cluster has it.
         """
         self.lock: AbstractContextManager[Any] = threading.RLock()
         self._spec = spec
         self._address = address
+        self._token = token
         self._flow = flow
         self._is_named = is_named
         self._epoch = time.time_ns()
@@ -180,7 +182,7 @@ class RayEngine:
     # -- start
 
     def _deploy(self) -> None:
-        connect(self._address)
+        connect(self._address, token=self._token)
         if self._is_ending.is_set():
             return
         self._prepare(totals())

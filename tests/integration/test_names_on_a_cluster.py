@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import socket
 import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from drivers import Driver, measured, replicas, until, write_script
 
 import penguiray as pr
+from penguiray.ui.cli import main
 
 FREE_S = 30.0
 """Longest from the kill of a program to its name being free: the lease is 20 s, and `close()` may take 3."""
@@ -60,8 +64,19 @@ def test_a_name_of_another_program_is_refused_with_who_has_it_until_that_program
         )
         assert re.search(text, str(error)), str(error)
         assert replicas("shared/") == before
-        with flow.start(name="shared-2") as beside:
+        with flow.start(name="shared-2") as beside, flow.map(range(3)) as mapped:
             assert beside.ask(2) == 2
+            next(mapped)
+            listed = CliRunner().invoke(main, ["ls", "--json"])
+            assert listed.exit_code == 0, listed.output
+            seen = {row["name"]: row for row in json.loads(listed.output)}
+        assert {name: row["pid"] for name, row in seen.items()} == {
+            "shared": pid,
+            "shared-2": os.getpid(),
+            None: os.getpid(),
+        }
+        assert [seen["shared-2"][key] for key in ("flow", "host")] == ["shared", host]
+        assert seen["shared"]["stages"] == [{"name": "same", "replicas": 2}]
 
         driver.process.kill()
         killed = time.monotonic()
