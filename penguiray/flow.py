@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.config import EngineName, drawn_token, engine_name, prepare_ray, wants_progress
-from penguiray.errors import NotYetError
+from penguiray.config import EngineName, drawn_token, engine_name, prepare_join, prepare_ray, wants_progress
+from penguiray.errors import FlowError, NotYetError
 from penguiray.graph.back import Back
 from penguiray.graph.check import check_flow, check_name
 from penguiray.graph.node import Graph
@@ -272,6 +272,35 @@ class Flow(Generic[I, O]):
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
 
 
-def attach(name: str) -> Run[Any, Any]:
-    """Not yet: find a run of another process by its name."""
-    raise NotYetError(f"pr.attach({name!r}) is not built yet; keep the handle that flow.start() gave")
+def attach(name: str, *, address: str | None = None) -> Run[Any, Any]:
+    """Find a run of another process by its name, and use it beside that process.
+
+    The handle takes all calls of a run. It gives results of what it sent itself; its `status()` counts the messages of
+    all in the nodes, and its own inputs and dead letters. `drain()`, `stop()` and leaving a `with` block end this
+    handle and its calls, never the run, which ends with the process that started it: calls fail with `RunClosed` then.
+    A process that ends is let go, and one that is silent for 20 s; what it had under way is given up.
+
+    Input models come with the run: a class of `__main__` there is not the class of that name here, so pass the fields
+    as a dict, or keep models in a module that both programs import. It waits for an answer of the run, about a second;
+    in async code call it with `asyncio.to_thread`.
+
+    Args:
+        name: Name of the run. `penguiray ls` lists them.
+        address: Ray cluster to look at. None: the one that this program is connected to, else `RAY_ADDRESS`, else the
+            Ray that a program of the same user has started on this host.
+
+    Raises:
+        StartError: No Ray can be found or reached, no run has that name (it says which there are), or 8 programs are
+            attached to it already.
+        FlowError: The environment says to use the local engine, whose runs live in their own process.
+    """
+    if engine_name(None) == "local":
+        raise FlowError(
+            f"pr.attach({name!r}): a run on the local engine lives in its process; use the handle of start()"
+        )
+    joined = prepare_join(address)
+    from penguiray.actors.attached import AttachedEngine  # noqa: PLC0415 - loads ray
+
+    found = AttachedEngine.find(name, joined)
+    found.open()
+    return Run(found, found.spec, began=found.began)

@@ -19,11 +19,12 @@ __all__ = ["Lifecycle", "warn_in_loop"]
 class Lifecycle:
     """Start, ready, drain, stop: waits for the engine, and remembers when the run began and ended."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, *, began: float = 0.0) -> None:
+        """Take charge of an engine; `began` is when it was ready, if that was before now."""
         self._engine = engine
         self._name = name
         self._is_closing = False
-        self._began = self._ended = 0.0
+        self._began, self._ended = began, 0.0
         self._drainers: list[Signal] = []
 
     @property

@@ -38,8 +38,8 @@ class Run(Lifecycle, Generic[I, O]):
     once, except in a notebook.
     """
 
-    def __init__(self, engine: Engine, spec: FlowSpec) -> None:
-        super().__init__(engine, spec.name)
+    def __init__(self, engine: Engine, spec: FlowSpec, *, began: float = 0.0) -> None:
+        super().__init__(engine, spec.name, began=began)
         self._spec = spec
         self._check: InputCheck | None = None
 

@@ -90,14 +90,17 @@ class RayEngine:
 
     def _prepare(self, has: dict[str, float]) -> None:
         """Plan for what the cluster has; the first plan, for nothing, only serves who asks before Ray is reached."""
-        self.plan = compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None)
+        self._use(compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None))
+
+    def _use(self, plan: Plan, *, ingress: int = 0) -> None:
+        self.plan = plan
         self._transport = CallTransport(
             clock=self.clock,
             inline_limit=self.plan.options.inline_limit_bytes,
             on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
             on_refused=self._refuse,
         )
-        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock)
+        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock, number=ingress)
         self.ingress.on_cancel = self._cancel
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
@@ -119,8 +122,7 @@ class RayEngine:
             FlowError: A node cannot be pickled.
         """
         pack_stages(self.plan)
-        _running.add(self)
-        self._thread.start()
+        begin(self)
 
     def started(self) -> Signal:
         """Set once the start has ended."""
@@ -182,22 +184,29 @@ class RayEngine:
     # -- start
 
     def _deploy(self) -> None:
-        connect(self._address, token=self._token)
-        if self._is_ending.is_set():
+        pool = self._place()
+        if pool is None:
             return
-        self._prepare(totals())
-        self._pool = ReplicaPool(self.plan, self._card())
-        self._pool.create(pack_stages(self.plan))
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
-        self._pool.open(lambda link, done: self._events.put(("opened", link, done)))
-        self._wait_opened(self._pool)
+        pool.open(self._note_opened)
+        self._wait_opened(pool)
         if self._is_ending.is_set():
             return
-        self._transport.connect(self._pool.by_stage())
-        for link in self._pool.actors:
+        self._transport.connect(pool.by_stage())
+        for link in pool.actors:
             self._collect(link)
         self._state = "running"
         self._started.set()
+
+    def _place(self) -> ReplicaPool | None:
+        """Ask Ray for the replicas; None if the run is ending already."""
+        connect(self._address, token=self._token)
+        if self._is_ending.is_set():
+            return None
+        self._prepare(totals())
+        self._pool = ReplicaPool(self.plan, self._card())
+        self._pool.create(pack_stages(self.plan))
+        return self._pool
 
     def _card(self) -> RunCard:
         stages = tuple((stage.name, stage.replicas) for stage in self.plan.stages)
@@ -212,15 +221,18 @@ class RayEngine:
             except queue.Empty:
                 self._look_for_places({self.plan.stages[link.stage].index for link in waiting})
                 continue
-            if link is not None and done is not None:
-                self._check_opened(link, done)
+            if link is not None and done is not None and self._has_opened(link, done):
                 waiting.discard(link)
                 pool.opened.add(link)
 
-    def _check_opened(self, link: LinkId, done: Future[Any]) -> None:
+    def _note_opened(self, link: LinkId, done: Future[Any]) -> None:
+        self._events.put(("opened", link, done))
+
+    def _has_opened(self, link: LinkId, done: Future[Any]) -> bool:
+        """Whether a replica is ready now; raises why it never will be."""
         error = done.exception()
         if error is None:
-            return
+            return True
         node = self.plan.stages[link.stage].first
         cause = error.cause if isinstance(error, RayTaskError) else error
         raise StartError(f"node {node.name!r} ({node.where}) did not start: {cause!r}", node=node.name) from cause
@@ -266,7 +278,7 @@ class RayEngine:
                 with self.lock:
                     self.ingress.on_report(link, report)
 
-    def _lost(self, link: LinkId, error: BaseException) -> ReplicaLost:
+    def _lost(self, link: LinkId, error: BaseException) -> PenguirayError:
         stage = self.plan.stages[link.stage]
         cause = error.cause if isinstance(error, RayTaskError) else error
         how = "its process ended" if isinstance(error, RayActorError) else f"{cause!r}"
@@ -290,6 +302,12 @@ class RayEngine:
 
 
 _running: weakref.WeakSet[RayEngine] = weakref.WeakSet()
+
+
+def begin(engine: RayEngine) -> None:
+    """Start an engine's thread, and see to it that the program's end ends it."""
+    _running.add(engine)
+    engine._thread.start()  # noqa: SLF001 - a part of its `open`
 
 
 @atexit.register

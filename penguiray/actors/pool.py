@@ -12,9 +12,10 @@ import ray
 
 from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
-from penguiray.actors.registry import claim, lead_name
+from penguiray.actors.registry import claim, lead_name, replica_name
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
+from penguiray.actors.ship import pack_outline
 from penguiray.control.placement import Host
 from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
@@ -22,7 +23,7 @@ from penguiray.observe.card import RunCard
 from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan, Stage
 
-__all__ = ["ReplicaPool", "hosts"]
+__all__ = ["Done", "ReplicaPool", "ask", "hosts"]
 
 Done = Callable[[LinkId, "Future[Any]"], None]
 
@@ -51,10 +52,11 @@ class ReplicaPool:
                 self.actors[LinkId(stage.index, number)] = create() if self.actors else claim(self._card, create)
 
     def _create(self, stage: Stage, number: int, code: Any, *, is_lead: bool) -> Any:
+        outline = pack_outline(self._plan) if is_lead else None
         title, epoch = f"{self._plan.name}/{stage.name}/{number}", self._card.epoch
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
         options = factory.options(
-            name=lead_name(self._card) if is_lead else f"{title}/{epoch:x}",
+            name=lead_name(self._card) if is_lead else replica_name(self._card, self._plan.name, stage.name, number),
             namespace=NAMESPACE,
             lifetime="detached",
             max_restarts=0,
@@ -62,14 +64,14 @@ class ReplicaPool:
             enable_task_events=False,
             **_reserved(stage),
         )
-        return options.remote(title, code, self._plan.options, epoch, number, self._card if is_lead else None)
+        return options.remote(title, code, self._plan.options, epoch, number, self._card, outline)
 
     def open(self, on_done: Done) -> None:
         """Have every actor connect to the next stages and build its nodes."""
         for link, actor in self.actors.items():
             edges = self._plan.stages[link.stage].edges
             targets = {edge.target: self._of_stage(edge.target) for edge in edges}
-            _ask(actor.open, link, on_done, targets)
+            ask(actor.open, link, on_done, targets)
 
     def _of_stage(self, stage: int) -> list[Any]:
         return [actor for link, actor in self.actors.items() if link.stage == stage]
@@ -80,7 +82,7 @@ class ReplicaPool:
 
     def collect(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor for its next report."""
-        _ask(self.actors[link].collect, link, on_done)
+        ask(self.actors[link].collect, link, on_done)
 
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         """Tell every actor to give up inputs."""
@@ -104,7 +106,8 @@ class ReplicaPool:
             self.opened.clear()
 
 
-def _ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
+def ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
+    """Call a method of an actor, and have its answer told; `on_done` runs in a thread of Ray's and may only enqueue."""
     answer: Future[Any] = method.remote(*arguments).future()
     answer.add_done_callback(lambda done: on_done(link, done))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
+import itertools
 import os
 import random
 import sys
@@ -11,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,24 +21,41 @@ from ray.exceptions import RayActorError
 
 from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.clock import SystemClock
-from penguiray.control.lease import Lease
+from penguiray.control.lease import LEASE_S, Lease
+from penguiray.errors import RunClosed
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
+from penguiray.link.ids import ingress_number
+from penguiray.link.report import Report
 from penguiray.link.wire import pack_report, unpack_frame
 from penguiray.plan.plan import Stage
 from penguiray.runtime.replica import Replica
 
-__all__ = ["CLOSE_S", "FINISH_S", "ReplicaProcess"]
+__all__ = ["CLOSE_S", "FINISH_S", "MOST_ATTACHED", "ReplicaProcess"]
 
 T = TypeVar("T")
 
 _POLL_S = 10.0
 """Longest that a `collect` stays unanswered; the driver asks again."""
+_STATUS_S = 2.0
+"""The same for attached processes, which are told the counters at least so often."""
+MOST_ATTACHED = 8
+"""Processes that may be attached to a run at the same time; each needs a thread in every replica."""
 CLOSE_S = 3.0
 """Longest that the nodes' `close()` may take when the run is stopped."""
 FINISH_S = 30.0
 """Longest that it may take when the run was drained."""
+
+
+@dataclass(slots=True)
+class _Attached:
+    """Another process that sends inputs into the run."""
+
+    lease: Lease
+    news: threading.Event = field(default_factory=threading.Event)
+    known: set[str] = field(default_factory=set)
+    """Classes that it has definitions of."""
 
 
 class ReplicaProcess:
@@ -44,10 +64,16 @@ class ReplicaProcess:
     def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int) -> None:
         _tune()
         self._options = options
+        self._epoch = epoch
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
         self._news = threading.Event()
         self._known: set[str] = set()
+        self._attached: dict[int, _Attached] = {}
+        self._numbers = itertools.count(1)
+        self._is_closing = False
+        self._is_open = threading.Event()
+        self._opened_at = 0.0
         self._lease = Lease(self._clock.now())
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -79,6 +105,8 @@ class ReplicaProcess:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
         gc.collect()
         gc.freeze()
+        self._opened_at = self._clock.now()
+        self._is_open.set()
 
     async def _open(self) -> None:
         await self._replica.open()
@@ -132,9 +160,73 @@ class ReplicaProcess:
         self._news.clear()
         if self._failure is not None:
             raise self._failure
-        report = self._on_loop(self._replica.outbox.take_report)
-        header, data, buffers = pack_report(report, self._known, inline_limit=self._options.inline_limit_bytes)
+        return self._packed(self._on_loop(self._replica.outbox.take_report), self._known)
+
+    def _packed(self, report: Report, known: set[str]) -> tuple[Any, ...]:
+        header, data, buffers = pack_report(report, known, inline_limit=self._options.inline_limit_bytes)
         return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
+
+    # -- other processes that send inputs
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the replica was ready; 0 if it is not yet."""
+        return self._clock.now() - self._opened_at if self._opened_at else 0.0
+
+    def admit(self) -> int | None:
+        """A number for one more process that attaches to the run; None if there are as many as may be."""
+        if len(self._attached) >= MOST_ATTACHED:
+            return None
+        number = ingress_number(self._epoch, next(self._numbers))
+        self._on_loop(functools.partial(self._attach, number))
+        return number
+
+    def join(self, ingress: int) -> bool:
+        """Keep news for an attached process from now on; whether the replica is ready, which is waited for a while."""
+        self._on_loop(functools.partial(self._attach, ingress))
+        return self._is_open.wait(_POLL_S)
+
+    def _attach(self, ingress: int) -> None:
+        attached = self._attached.setdefault(ingress, _Attached(Lease(self._clock.now())))
+        attached.lease.renew(self._clock.now())
+        self._replica.attach(ingress, attached.news.set)
+
+    def collect_for(self, ingress: int) -> tuple[Any, ...]:
+        """Like `collect` for an attached process; a report without news has the counters.
+
+        Raises:
+            RunClosed: The process was silent for longer than the lease, or the run ends.
+        """
+        attached = self._attached.get(ingress)
+        if attached is not None:
+            attached.lease.renew(self._clock.now())
+            attached.news.wait(_STATUS_S)
+            attached.news.clear()
+            attached.lease.renew(self._clock.now())
+        report = self._on_loop(functools.partial(self._take_for, ingress))
+        assert attached is not None
+        return self._packed(report, attached.known)
+
+    def _take_for(self, ingress: int) -> Report:
+        if self._failure is not None:
+            raise self._failure
+        if ingress in self._attached:
+            return self._replica.outbox.take_report(ingress)
+        if self._is_closing:
+            raise RunClosed("the process that started it has ended it")
+        raise RunClosed(f"this program was silent for more than {LEASE_S:.0f} s, and was let go; attach again")
+
+    def leave(self, ingress: int) -> None:
+        """Give up what an attached process has sent, and keep no more news for it."""
+        self._on_loop(functools.partial(self._let_go, ingress))
+
+    def _let_go(self, ingress: int) -> None:
+        attached = self._attached.pop(ingress, None)
+        if attached is not None:
+            self._replica.detach(ingress)
+            attached.news.set()
+
+    # -- its life
 
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         """Give up inputs; returns at once."""
@@ -155,6 +247,9 @@ class ReplicaProcess:
         closing.result(FINISH_S if finish else CLOSE_S)
 
     async def _stop(self, *, finish: bool) -> None:
+        self._is_closing = True
+        for ingress in list(self._attached):
+            self._let_go(ingress)
         if finish:
             self._replica.finish()
         else:
@@ -188,6 +283,10 @@ class ReplicaProcess:
         """End the process when its driver has been silent for too long: nobody else would."""
         while (rest_s := self._lease.rest_s(self._clock.now())) > 0:
             time.sleep(min(rest_s, 1.0))
+            now = self._clock.now()
+            for ingress, attached in list(self._attached.items()):
+                if attached.lease.rest_s(now) <= 0:
+                    self._loop.call_soon_threadsafe(self._let_go, ingress)
         try:
             self.stop(finish=False)
         except Exception as error:  # noqa: BLE001 - whatever the user's close() does, the process ends

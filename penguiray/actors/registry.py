@@ -13,17 +13,21 @@ import contextlib
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import cloudpickle
 import ray
 from ray.exceptions import ActorAlreadyExistsError, GetTimeoutError, RayActorError
 
+from penguiray.actors.process import MOST_ATTACHED
 from penguiray.actors.session import NAMESPACE
 from penguiray.control.lease import LEASE_S
 from penguiray.errors import StartError
 from penguiray.observe.card import RunCard
+from penguiray.plan.plan import Plan
 
-__all__ = ["claim", "lead_name", "runs"]
+__all__ = ["Admitted", "admit", "claim", "lead_name", "replica_name", "runs"]
 
 _ANSWER_S = 3.0
 """How long a first replica may take to say who it is; one that waits for its place says nothing."""
@@ -35,6 +39,11 @@ _LEAD = re.compile(r"([^/]+)/run(/[0-9a-f]+)?")
 def lead_name(card: RunCard) -> str:
     """Name in Ray of a run's first replica."""
     return f"{card.flow}/run/{card.epoch:x}" if card.name is None else f"{card.name}/run"
+
+
+def replica_name(card: RunCard, run: str, stage: str, number: int) -> str:
+    """Name in Ray of any other replica of a run."""
+    return f"{run}/{stage}/{number}/{card.epoch:x}"
 
 
 def claim(card: RunCard, create: Callable[[], Any]) -> Any:
@@ -81,6 +90,50 @@ def _advice(card: RunCard) -> str:
     return (
         f"Start yours with another name, flow.start(name=...), or stop that run, or use it: pr.attach({card.name!r})."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What a process is given that attaches to a run."""
+
+    card: RunCard
+    """Who the run is."""
+    plan: Plan
+    """What it runs, without the user's code."""
+    ingress: int
+    """Number of the process in the run; not 0, which is who started it."""
+    age_s: float
+    """Seconds since the first replica was ready; 0 if it is not yet."""
+
+
+def admit(name: str) -> Admitted:
+    """Ask a run's first replica to let this process in.
+
+    Raises:
+        StartError: No run has the name, it cannot answer, or it has let in as many as it can.
+    """
+    try:
+        lead: Any = ray.get_actor(f"{name}/run", namespace=NAMESPACE)
+        (card, _), admitted = ray.get([lead.who.remote(), lead.admit.remote()], timeout=_ANSWER_S)
+    except (ValueError, RayActorError):
+        cards, silent = runs()
+        named = sorted({*silent, *(card.name for card in cards if card.name is not None)})
+        raise StartError(
+            f"no run of this cluster is named {name!r}; "
+            + (f"there are: {', '.join(named)}" if named else "no run there has a name"),
+            run=name,
+        ) from None
+    except GetTimeoutError:
+        raise StartError(
+            f"run {name!r} is being started, and its first replica does not answer yet; attach again later", run=name
+        ) from None
+    if admitted is None:
+        raise StartError(
+            f"{MOST_ATTACHED} programs are attached to run {name!r} already, which is the most; let one of them end",
+            run=name,
+        )
+    outline, ingress, age_s = admitted
+    return Admitted(card, cloudpickle.loads(outline), ingress, age_s)
 
 
 def runs() -> tuple[list[RunCard], list[str]]:

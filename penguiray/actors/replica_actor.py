@@ -12,25 +12,34 @@ from typing import Any
 import cloudpickle
 import ray
 
-from penguiray.actors.process import ReplicaProcess
+from penguiray.actors.process import MOST_ATTACHED, ReplicaProcess
 from penguiray.graph.policies import FlowOptions
 from penguiray.observe.card import RunCard
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
-CONCURRENCY_GROUPS = {"data": 1, "back": 1, "collect": 1, "control": 2}
+CONCURRENCY_GROUPS = {"data": 1, "back": 1, "collect": 1, "attached": MOST_ATTACHED, "control": 2}
 """`data` keeps the order of frames with its one thread, and a frame stays there until it is worked on; `back` lets
-messages on a way back pass those. A running node never holds up the others."""
+messages on a way back pass those. Each attached process has a thread of `attached` to wait in. A running node never
+holds up the others."""
 
 
 class ReplicaActor:
     """A detached actor with one replica. It ends itself when its driver is silent for longer than the lease."""
 
     def __init__(
-        self, title: str, stage: bytes, options: FlowOptions, epoch: int, number: int, card: RunCard | None
+        self,
+        title: str,
+        stage: bytes,
+        options: FlowOptions,
+        epoch: int,
+        number: int,
+        card: RunCard,
+        outline: bytes | None,
     ) -> None:
         self._title = title
         self._card = card
+        self._outline = outline
         self._process = ReplicaProcess(cloudpickle.loads(stage), options, epoch=epoch, number=number)
 
     def __repr__(self) -> str:
@@ -43,9 +52,30 @@ class ReplicaActor:
         self._process.open(actors)
 
     @ray.method(concurrency_group="control")
-    def who(self) -> tuple[RunCard | None, float]:
-        """Who the run is, if this is its first replica; and how long ago its driver was heard of, in seconds."""
+    def who(self) -> tuple[RunCard, float]:
+        """Who the run is, and how long ago its driver was heard of, in seconds."""
         return self._card, self._process.silent_s
+
+    @ray.method(concurrency_group="control")
+    def admit(self) -> tuple[bytes, int, float] | None:
+        """Let one more process into the run, whose first replica this is: its plan, the process's number, its age."""
+        number = self._process.admit()
+        return None if number is None or self._outline is None else (self._outline, number, self._process.age_s)
+
+    @ray.method(concurrency_group="attached")
+    def join(self, ingress: int) -> bool:
+        """See `ReplicaProcess.join`."""
+        return self._process.join(ingress)
+
+    @ray.method(concurrency_group="attached")
+    def collect_for(self, ingress: int) -> tuple[Any, ...]:
+        """See `ReplicaProcess.collect_for`."""
+        return self._process.collect_for(ingress)
+
+    @ray.method(concurrency_group="control")
+    def leave(self, ingress: int) -> None:
+        """See `ReplicaProcess.leave`."""
+        self._process.leave(ingress)
 
     @ray.method(concurrency_group="data")
     def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:

@@ -7,9 +7,10 @@ import cloudpickle
 from penguiray.errors import FlowError
 from penguiray.graph.spec import NodeSpec
 from penguiray.link.classes import by_value
+from penguiray.plan.outline import outline
 from penguiray.plan.plan import Plan
 
-__all__ = ["pack_stages"]
+__all__ = ["pack_outline", "pack_stages"]
 
 
 def pack_stages(plan: Plan) -> list[bytes]:
@@ -23,6 +24,13 @@ def pack_stages(plan: Plan) -> list[bytes]:
             for node in stage.nodes:
                 _check(node)
         return [cloudpickle.dumps(stage) for stage in plan.stages]
+
+
+def pack_outline(plan: Plan) -> bytes:
+    """Pickle the plan without the user's code, for processes that attach to the run."""
+    with by_value():
+        packed: bytes = cloudpickle.dumps(outline(plan))
+        return packed
 
 
 def _check(node: NodeSpec) -> None:

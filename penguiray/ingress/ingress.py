@@ -13,9 +13,18 @@ from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.window import Window
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
-from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, root_of_trace, trace_id_of
+from penguiray.link.ids import (
+    call_of,
+    child_id,
+    child_ids,
+    first_call,
+    position_of,
+    root_of,
+    root_of_trace,
+    trace_id_of,
+)
 from penguiray.link.message import NO_FACTS, Facts, Messages
-from penguiray.link.report import Chosen, NodeCount, Report
+from penguiray.link.report import Chosen, NodeCount, Report, sent_elsewhere
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.link.wire import LostValue
@@ -29,7 +38,7 @@ _WINDOW_PER_CALL = 4
 class Ingress:
     """The caller's end of all links of a run. Nothing in it waits; its owner's lock guards it."""
 
-    def __init__(self, plan: Plan, transport: Transport, *, epoch: int, clock: Clock) -> None:
+    def __init__(self, plan: Plan, transport: Transport, *, epoch: int, clock: Clock, number: int = 0) -> None:
         self._plan = plan
         self._epoch = epoch
         self._clock = clock
@@ -37,7 +46,8 @@ class Ingress:
         self._batched = [stage.index for stage in plan.stages if stage.last.options.batch]
         for index in {*plan.sources, *plan.folds, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
-        self._calls = 0
+        self._number = number
+        self._calls = first_call(number)
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
@@ -161,7 +171,7 @@ class Ingress:
         named = [call for call in self._open.values() if call.facts is not None and call.facts.trace_id == trace_id]
         if named:
             return [root for call in named for root in self._roots.of_call(call.number)]
-        root = root_of_trace(self._epoch, trace_id)
+        root = root_of_trace(self._epoch, trace_id, self._number)
         return [root] if root is not None and root in self._roots else []
 
     def fail(self, error: Exception) -> None:
@@ -207,7 +217,7 @@ class Ingress:
         finish, results, first = self._roots.finish, report.results, 0
         for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
             chosen = report.destinations.get(message_id)
-            given = count - _sent_elsewhere(chosen) if gives_now else 0
+            given = count - sent_elsewhere(chosen) if gives_now else 0
             values = results[first : first + given]
             first += given
             news = finish(stage, root, message_id, count, chosen)
@@ -298,11 +308,6 @@ class Ingress:
         call.close()
         if not self._open:
             self.on_idle()
-
-
-def _sent_elsewhere(chosen: Chosen | None) -> int:
-    """How many outputs of a message went a way of their own, and not to the caller."""
-    return len(chosen) if isinstance(chosen, dict) else int(chosen is not None)
 
 
 def _nobody(_roots: Sequence[int], _calls: Sequence[int]) -> None:
