@@ -119,5 +119,6 @@ def _has_token() -> bool:
 
 
 def is_notebook() -> bool:
-    """Whether this process is a notebook's kernel."""
-    return "ipykernel" in sys.modules
+    """Whether this process is a notebook's kernel; that something has imported ipykernel does not make it one."""
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_shell is not None and getattr(get_shell(), "kernel", None) is not None

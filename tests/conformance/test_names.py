@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,7 +84,8 @@ def test_a_run_that_failed_gives_its_name_back() -> None:
 def test_a_notebook_that_starts_a_name_again_has_its_old_run_stopped_and_is_told(
     name: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
     caplog.set_level(logging.WARNING, "penguiray")
     flow = pr.Flow(plus_one, name=name)
     old = flow.start()
