@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from penguiray.link.ids import call_of
+from penguiray.link.ids import call_of, ingress_of
 
 __all__ = ["Cancelled"]
 
@@ -19,22 +19,29 @@ class Cancelled:
     side follows them no longer. May be asked from any thread.
     """
 
-    __slots__ = ("_calls", "_roots")
+    __slots__ = ("_calls", "_ingresses", "_roots")
 
     def __init__(self) -> None:
         self._roots: dict[int, None] = {}
         self._calls: dict[int, None] = {}
+        self._ingresses: set[int] = set()
 
     def add(self, roots: Iterable[int], calls: Iterable[int]) -> None:
         """Give up single inputs, and all of whole calls."""
         _remember(self._roots, roots, _ROOTS)
         _remember(self._calls, calls, _CALLS)
 
+    def add_ingress(self, number: int) -> None:
+        """Give up all that a process has sent."""
+        self._ingresses.add(number)
+
     def __bool__(self) -> bool:
-        return bool(self._roots or self._calls)
+        return bool(self._roots or self._calls or self._ingresses)
 
     def __contains__(self, root: object) -> bool:
-        return isinstance(root, int) and (root in self._roots or call_of(root) in self._calls)
+        return isinstance(root, int) and (
+            root in self._roots or call_of(root) in self._calls or ingress_of(root) in self._ingresses
+        )
 
 
 def _remember(known: dict[int, None], new: Iterable[int], most: int) -> None:
