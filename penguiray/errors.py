@@ -69,13 +69,21 @@ class NotYetError(PenguirayError, NotImplementedError):
 
 
 class StartError(PenguirayError):
-    """A replica could not be started: its constructor, `setup()` or `setup_host()` raised, or no Ray could be reached.
+    """A run could not be started: a constructor or a set-up raised, its name is taken, or no Ray could be used.
 
     The user's exception, if there was one, is the `__cause__`.
     """
 
     node: str = ""
     """The node whose replica did not start; empty if none had been reached."""
+    run: str = ""
+    """The name that another run has; empty if it is not about a name."""
+    host: str = ""
+    """Host of the process that has the name; empty if that is not known."""
+    pid: int = 0
+    """Id of the process that has the name; 0 if that is not known."""
+    since: float = 0.0
+    """When that run was started, in seconds of Unix time; 0 if that is not known."""
 
 
 class PlacementError(StartError):

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from penguiray.config import EngineName, engine_name, prepare_ray, stays_local, wants_progress
+from penguiray.config import (
+    EngineName,
+    drawn_token,
+    engine_name,
+    prepare_join,
+    prepare_ray,
+    stays_local,
+    wants_progress,
+)
 from penguiray.draw.diagram import Diagram
 from penguiray.draw.html import lines, scrolled
 from penguiray.draw.mermaid import mermaid_of
 from penguiray.draw.svg import svg_of
 from penguiray.draw.text import escaped
-from penguiray.errors import NotYetError
+from penguiray.errors import FlowError
 from penguiray.explain.explain import explain_flow
 from penguiray.explain.explanation import Explanation
 from penguiray.graph.back import Back
-from penguiray.graph.check import check_flow
+from penguiray.graph.check import check_flow, check_name
+from penguiray.graph.inside import inside_node
 from penguiray.graph.node import Graph, as_graph
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.async_inputs import refuse_async
+from penguiray.ingress.engine import Engine
 from penguiray.link.sendable import check_sendable
+from penguiray.names import name_for
 from penguiray.observe.progress import Progress
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
@@ -46,7 +58,7 @@ class Flow(Generic[I, O]):
         self,
         graph: Graph[I, O | None],
         *,
-        name: str = "flow",
+        name: str | None = None,
         back: Iterable[Back] = (),
         options: FlowOptions | None = None,
     ) -> None:
@@ -54,15 +66,17 @@ class Flow(Generic[I, O]):
 
         Args:
             graph: Nodes joined by `>>`; a single node is a graph too.
-            name: Names the run, its actors and everything that is reported.
+            name: Names its runs, their actors and everything that is reported. A run that is started has the name
+                for itself on its cluster. None: it is called "flow", and claims no name.
             back: Ways back, each a `pr.Back(from_node, to_node)`; they are no edges of the graph.
             options: Limits of the flow.
 
         Raises:
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
-        shape = as_graph(graph, "pr.Flow takes").shape
-        self._spec = check_flow(shape, name, options or FlowOptions(), tuple(back))
+        shape, given = as_graph(graph, "pr.Flow takes").shape, name if name is not None else "flow"
+        self._spec = check_flow(shape, given, options or FlowOptions(), tuple(back))
+        self._is_named = name is not None
         if not stays_local():
             check_sendable(self._spec.shape.nodes)
 
@@ -81,31 +95,61 @@ class Flow(Generic[I, O]):
         return compile_plan(self._spec, cpus=cpus)
 
     def start(
-        self, *, engine: EngineName | None = None, address: str | None = None, seed: int | None = None
+        self,
+        *,
+        name: str | None = None,
+        engine: EngineName | None = None,
+        address: str | None = None,
+        seed: int | None = None,
     ) -> Run[I, O]:
         """Start the flow and return at once; `with flow.start() as run:` waits until it is ready.
 
+        A name belongs to one run at a time: on its cluster, or in this process on the local engine. A notebook that
+        starts a name again has its old run of that name stopped, and logs that; a program gets an error. A name that
+        another process runs is refused, by the first call that waits: see `StartError`. The name is free again when
+        that run has ended; after a kill of its program, within 20 s.
+
         Args:
+            name: Name of the run. None: the flow's; of a flow without a name, only a notebook replaces the old run.
+                Inside a node a run has a name to itself only if one is given here.
             engine: "ray", or "local" for this process. None: `PENGUIRAY_ENGINE`, else "ray".
             address: Ray cluster to join. None: the one this program is connected to or runs in; else Ray is started
                 on this host.
             seed: For the local engine: makes its shuffling repeatable.
 
         Raises:
-            FlowError: There is no such engine.
+            FlowError: There is no such engine, or the name cannot be one.
+            StartError: This program runs that name already.
         """
-        if engine_name(engine) == "local":
+        spec = self._spec if name is None else replace(self._spec, name=name)
+        check_name(spec.name)
+        if name is None and inside_node():  # every node of every replica may start it
+            return self._start_unnamed(engine, address, seed)
+        chosen, is_named = engine_name(engine), self._is_named or name is not None
+        with name_for(chosen, spec.name, is_named=is_named) as keep:
+            started = self._open(spec, chosen, address, seed, is_named=is_named)
+            keep(started)
+        return Run(started, spec)
+
+    def _start_unnamed(self, engine: EngineName | None, address: str | None, seed: int | None = None) -> Run[I, O]:
+        """Start a run that claims no name."""
+        return Run(self._open(self._spec, engine_name(engine), address, seed, is_named=False), self._spec)
+
+    def _open(
+        self, spec: FlowSpec, engine: EngineName, address: str | None, seed: int | None, *, is_named: bool
+    ) -> Engine:
+        opened: Engine
+        if engine == "local":
             from penguiray.local import LocalEngine  # noqa: PLC0415 - flows on Ray do without it
 
-            local = LocalEngine(self.plan(), seed=seed)
-            local.open()
-            return Run(local, self._spec)
-        joined = prepare_ray(address)
-        from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
+            opened = LocalEngine(compile_plan(spec, cpus=1), seed=seed)
+        else:
+            joined = prepare_ray(address)
+            from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray
 
-        ray = RayEngine(self._spec, address=joined)
-        ray.open()
-        return Run(ray, self._spec)
+            opened = RayEngine(spec, address=joined, token=drawn_token(), flow=self.name, is_named=is_named)
+        opened.open()
+        return opened
 
     @overload
     def map(
@@ -144,7 +188,8 @@ class Flow(Generic[I, O]):
     ) -> Results[Any]:
         """Start, stream, drain, stop: `for vector in flow.map(urls)`.
 
-        The flow starts with the first result asked for, and is gone when the loop is left, whichever way.
+        The flow starts with the first result asked for, and is gone when the loop is left, whichever way. Its run
+        claims no name, so several may run beside one another.
 
         Args:
             inputs: Any iterable; see `Run.map` for it and for the further arguments.
@@ -171,7 +216,7 @@ class Flow(Generic[I, O]):
         wishes: dict[str, Any],
     ) -> Iterator[Any]:
         with (
-            self.start(engine=engine, address=address) as run,
+            self._start_unnamed(engine, address) as run,
             Progress(run.status, is_on=wants_progress(progress)),
             run.map(inputs, **wishes) as results,
         ):
@@ -222,7 +267,7 @@ class Flow(Generic[I, O]):
         address: str | None,
         wishes: dict[str, Any],
     ) -> AsyncIterator[Any]:
-        async with self.start(engine=engine, address=address) as run, run.amap(inputs, **wishes) as results:
+        async with self._start_unnamed(engine, address) as run, run.amap(inputs, **wishes) as results:
             async for result in results:
                 yield result
 
@@ -288,6 +333,35 @@ class Flow(Generic[I, O]):
         return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
 
 
-def attach(name: str) -> Run[Any, Any]:
-    """Not yet: find a run of another process by its name."""
-    raise NotYetError(f"pr.attach({name!r}) is not built yet; keep the handle that flow.start() gave")
+def attach(name: str, *, address: str | None = None) -> Run[Any, Any]:
+    """Find a run of another process by its name, and use it beside that process.
+
+    The handle takes all calls of a run. It gives results of what it sent itself; its `status()` counts the messages of
+    all in the nodes, and its own inputs and dead letters. `drain()`, `stop()` and leaving a `with` block end this
+    handle and its calls, never the run, which ends with the process that started it: calls fail with `RunClosed` then.
+    A process that ends is let go, and one that is silent for 20 s; what it had under way is given up.
+
+    Input models come with the run: a class of `__main__` there is not the class of that name here, so pass the fields
+    as a dict, or keep models in a module that both programs import. It waits for an answer of the run, about a second;
+    in async code call it with `asyncio.to_thread`.
+
+    Args:
+        name: Name of the run. `penguiray ls` lists them.
+        address: Ray cluster to look at. None: the one that this program is connected to, else `RAY_ADDRESS`, else the
+            Ray that a program of the same user has started on this host.
+
+    Raises:
+        StartError: No Ray can be found or reached, no run has that name (it says which there are), or 8 programs are
+            attached to it already.
+        FlowError: The environment says to use the local engine, whose runs live in their own process.
+    """
+    if engine_name(None) == "local":
+        raise FlowError(
+            f"pr.attach({name!r}): a run on the local engine lives in its process; use the handle of start()"
+        )
+    joined = prepare_join(address)
+    from penguiray.actors.attached import AttachedEngine  # noqa: PLC0415 - loads ray
+
+    found = AttachedEngine.find(name, joined)
+    found.open()
+    return Run(found, found.spec, began=found.began)

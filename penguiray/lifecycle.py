@@ -19,17 +19,18 @@ __all__ = ["Lifecycle", "warn_in_loop"]
 class Lifecycle:
     """Start, ready, drain, stop: waits for the engine, and remembers when the run began and ended."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, *, began: float | None = None) -> None:
+        """Take charge of an engine; `began` is when it was ready, if that was before now."""
         self._engine = engine
         self._name = name
         self._is_closing = False
-        self._began: float | None = None
+        self._began = began
         self._ended: float | None = None
         self._drainers: list[Signal] = []
 
     @property
     def name(self) -> str:
-        """Name of the flow."""
+        """Name of the run: the flow's, unless `start` was given another."""
         return self._name
 
     @property

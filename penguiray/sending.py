@@ -25,8 +25,8 @@ O = TypeVar("O")  # noqa: E741 - the output of a flow
 class Sending(Lifecycle, Generic[I, O]):
     """Sends inputs one by one, and reads their results elsewhere or later."""
 
-    def __init__(self, engine: Engine, spec: FlowSpec) -> None:
-        super().__init__(engine, spec.name)
+    def __init__(self, engine: Engine, spec: FlowSpec, *, began: float | None = None) -> None:
+        super().__init__(engine, spec.name, began=began)
         self._spec = spec
         self._check: InputCheck | None = None
         self._exchange: Exchange | None = None

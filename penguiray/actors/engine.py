@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import queue
+import socket
 import threading
 import time
 import weakref
@@ -36,6 +38,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
+from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan
@@ -59,11 +62,22 @@ class RayEngine:
     ingress: Ingress
     watch: CallWatch
 
-    def __init__(self, spec: FlowSpec, *, address: str | None) -> None:
-        """Prepare; nothing is asked of Ray before `open`."""
+    def __init__(self, spec: FlowSpec, *, address: str | None, token: str | None, flow: str, is_named: bool) -> None:
+        """Prepare; nothing is asked of Ray before `open`.
+
+        Args:
+            spec: What to run, under the run's name.
+            address: Cluster to join if there is no connection yet. None: start a Ray on this host.
+            token: See `session.connect`.
+            flow: Name of the flow.
+            is_named: Whether the run claims its name, so that no other run of the cluster has it.
+        """
         self.lock: AbstractContextManager[Any] = threading.RLock()
         self._spec = spec
         self._address = address
+        self._token = token
+        self._flow = flow
+        self._is_named = is_named
         self._epoch = time.time_ns()
         self.clock: Clock = SystemClock()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -82,14 +96,17 @@ class RayEngine:
     def _prepare(self, has: dict[str, float]) -> None:
         """Plan for what the cluster has; the first plan, for nothing, only serves who asks before Ray is reached."""
         plan = compile_plan(self._spec, cpus=max(1, int(has.get("CPU", 1))), totals=has or None)
-        self.plan = plan if plan.options.max_message_bytes or not has else _limited(plan)
+        self._use(plan if plan.options.max_message_bytes or not has else _limited(plan))
+
+    def _use(self, plan: Plan, *, ingress: int = 0) -> None:
+        self.plan = plan
         self._transport = CallTransport(
             clock=self.clock,
             options=self.plan.options,
             on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
             on_refused=self._refuse,
         )
-        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock)
+        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock, number=ingress)
         self.ingress.on_cancel = self._cancel
         self.watch = CallWatch(self.plan)
 
@@ -112,8 +129,7 @@ class RayEngine:
             FlowError: A node cannot be pickled.
         """
         self._parcels.pack(self.plan)
-        _running.add(self)
-        self._thread.start()
+        begin(self)
 
     def started(self) -> Signal:
         """Set once the start has ended."""
@@ -175,22 +191,40 @@ class RayEngine:
     # -- start
 
     def _deploy(self) -> None:
-        connect(self._address)
-        if self._is_ending.is_set():
+        pool = self._place()
+        if pool is None:
             return
-        self._prepare(totals())
-        self._pool = ReplicaPool(self.plan, epoch=self._epoch)
-        self._pool.create(self._parcels.pack(self.plan), self._parcels.large)
-        self._parcels = Parcels(self.plan.options.inline_limit_bytes)  # what it holds lies in the store now
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
-        self._wait_opened(Opening(self.plan, self._pool, lambda *answer: self._events.put(answer)))
+        self._wait_opened(self._opening(pool))
         if self._is_ending.is_set():
             return
-        self._transport.connect(self._pool.by_stage())
-        for link in self._pool.actors:
+        self._transport.connect(pool.by_stage())
+        for link in pool.actors:
             self._collect(link)
         self._state = "running"
         self._started.set()
+
+    def _place(self) -> ReplicaPool | None:
+        """Ask Ray for the replicas; None if the run is ending already."""
+        connect(self._address, token=self._token)
+        if self._is_ending.is_set():
+            return None
+        self._prepare(totals())
+        self._pool = ReplicaPool(self.plan, self._card())
+        self._pool.create(self._parcels.pack(self.plan), self._parcels.large)
+        self._parcels = Parcels(self.plan.options.inline_limit_bytes)  # what it holds lies in the store now
+        return self._pool
+
+    def _card(self) -> RunCard:
+        stages = tuple((stage.name, stage.replicas) for stage in self.plan.stages)
+        name = self._spec.name if self._is_named else None
+        return RunCard(name, self._flow, socket.gethostname(), os.getpid(), self._epoch / 1e9, self._epoch, stages)
+
+    def _opening(self, pool: ReplicaPool) -> Opening:
+        return Opening(self.plan, pool, self._note_step)
+
+    def _note_step(self, step: Step, link: LinkId, done: Future[Any]) -> None:
+        self._events.put((step, link, done))
 
     def _wait_opened(self, opening: Opening) -> None:
         while opening.waiting and not self._is_ending.is_set():
@@ -254,7 +288,7 @@ class RayEngine:
             said = self.watch.silent(self.clock.now())
         _warn(said)
 
-    def _lost(self, link: LinkId, error: BaseException) -> ReplicaLost:
+    def _lost(self, link: LinkId, error: BaseException) -> PenguirayError:
         stage = self.plan.stages[link.stage]
         cause = error.cause if isinstance(error, RayTaskError) else error
         how = "its process ended" if isinstance(error, RayActorError) else f"{cause!r}"
@@ -289,6 +323,12 @@ def _limited(plan: Plan) -> Plan:
 
 
 _running: weakref.WeakSet[RayEngine] = weakref.WeakSet()
+
+
+def begin(engine: RayEngine) -> None:
+    """Start an engine's thread, and see to it that the program's end ends it."""
+    _running.add(engine)
+    engine._thread.start()  # noqa: SLF001 - a part of its `open`
 
 
 @atexit.register

@@ -16,7 +16,7 @@ from penguiray.link.frame import LinkId
 from penguiray.plan.plan import Plan
 from penguiray.runtime.replica import NotOpened
 
-__all__ = ["Opening", "Step"]
+__all__ = ["Opening", "Step", "Told"]
 
 Step = Literal["placed", "set up", "opened"]
 """What a replica has just done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
@@ -11,16 +12,18 @@ import ray
 
 from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
+from penguiray.actors.registry import claim, lead_name, others, replica_name
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
-from penguiray.actors.ship import Packed
+from penguiray.actors.ship import Packed, pack_outline
 from penguiray.control.placement import Host
 from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
+from penguiray.observe.card import RunCard
 from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan, Stage
 
-__all__ = ["ReplicaPool", "hosts"]
+__all__ = ["Done", "ReplicaPool", "ask", "hosts"]
 
 Done = Callable[[LinkId, "Future[Any]"], None]
 
@@ -28,27 +31,34 @@ Done = Callable[[LinkId, "Future[Any]"], None]
 class ReplicaPool:
     """Handles of a run's actors, by stage and number."""
 
-    def __init__(self, plan: Plan, *, epoch: int) -> None:
+    def __init__(self, plan: Plan, card: RunCard) -> None:
         self._plan = plan
-        self._epoch = epoch
+        self._card = card
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
     def create(self, packed: Sequence[tuple[bytes, list[int]]], large: Sequence[Packed]) -> None:
-        """Ask Ray for all actors; returns before they are placed. What they share is put in its store once."""
+        """Ask Ray for all actors; returns before they are placed. What they share is put in its store once.
+
+        Raises:
+            StartError: Another run has the name; no actor was created then.
+        """
         refs = [ray.put(one) for one in large]
         for stage, (code, numbers) in zip(self._plan.stages, packed, strict=True):
             ref, arguments = ray.put(code), [refs[number] for number in numbers]
             for number in range(stage.replicas):
-                self.actors[LinkId(stage.index, number)] = self._create(stage, number, ref, numbers, arguments)
+                create = functools.partial(self._create, stage, number, ref, numbers, arguments)
+                link = LinkId(stage.index, number)
+                self.actors[link] = create() if self.actors else claim(self._card, create)
 
     def _create(self, stage: Stage, number: int, code: Any, numbers: list[int], arguments: list[Any]) -> Any:
-        title = f"{self._plan.name}/{stage.name}/{number}"
+        is_lead, title = not self.actors, f"{self._plan.name}/{stage.name}/{number}"
+        outline = pack_outline(self._plan) if is_lead else None
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
         options = factory.options(
-            name=f"{title}/{self._epoch:x}",
+            name=lead_name(self._card) if is_lead else replica_name(self._card, self._plan.name, stage.name, number),
             namespace=NAMESPACE,
             lifetime="detached",
             max_restarts=0,
@@ -56,27 +66,25 @@ class ReplicaPool:
             enable_task_events=False,
             **_reserved(stage),
         )
-        return options.remote(title, code, self._plan.options, self._epoch, number, numbers, *arguments)
+        return options.remote(title, code, self._plan.options, number, self._card, outline, numbers, *arguments)
 
     def others(self) -> list[str]:
         """Names of the runs, this one left out, that have replicas on the cluster."""
-        named: Any = ray.util.list_named_actors(all_namespaces=True)
-        names = [str(actor["name"]) for actor in named if actor["namespace"] == NAMESPACE]
-        return sorted({name.partition("/")[0] for name in names if not name.endswith(f"/{self._epoch:x}")})
+        return others(self._card)
 
     def host(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor where it was placed."""
-        _ask(self.actors[link].host, link, on_done)
+        ask(self.actors[link].host, link, on_done)
 
     def set_up_host(self, link: LinkId, on_done: Done) -> None:
         """Have one actor set its host up for its stage."""
-        _ask(self.actors[link].set_up_host, link, on_done)
+        ask(self.actors[link].set_up_host, link, on_done)
 
     def open(self, link: LinkId, on_done: Done) -> None:
         """Have one actor connect to the next stages and to replica 0 of its own, and build its nodes."""
         edges = self._plan.stages[link.stage].edges
         targets = {edge.target: self._of_stage(edge.target) for edge in edges}
-        _ask(self.actors[link].open, link, on_done, targets, self.actors[LinkId(link.stage, 0)])
+        ask(self.actors[link].open, link, on_done, targets, self.actors[LinkId(link.stage, 0)])
 
     def _of_stage(self, stage: int) -> list[Any]:
         return [actor for link, actor in self.actors.items() if link.stage == stage]
@@ -87,7 +95,7 @@ class ReplicaPool:
 
     def collect(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor for its next report."""
-        _ask(self.actors[link].collect, link, on_done)
+        ask(self.actors[link].collect, link, on_done)
 
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         """Tell every actor to give up inputs."""
@@ -111,7 +119,8 @@ class ReplicaPool:
             self.opened.clear()
 
 
-def _ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
+def ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
+    """Call a method of an actor, and have its answer told; `on_done` runs in a thread of Ray's and may only enqueue."""
     answer: Future[Any] = method.remote(*arguments).future()
     answer.add_done_callback(lambda done: on_done(link, done))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
+import itertools
 import os
 import random
 import sys
@@ -11,22 +13,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import wait as wait_futures
 from typing import Any, TypeVar
 
-import numpy as np
 from ray.exceptions import RayActorError
 
 from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.reader import MOST_ATTACHED, Reader, Told
 from penguiray.clock import SystemClock
-from penguiray.control.lease import Lease
+from penguiray.control.lease import LEASE_S
+from penguiray.errors import RunClosed
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
+from penguiray.link.ids import ingress_number
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
-from penguiray.link.wire import pack_report, unpack_frame
-from penguiray.observe.watch import look_every_s
+from penguiray.link.wire import unpack_frame
 from penguiray.plan.plan import Stage
 from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
@@ -35,6 +37,8 @@ __all__ = ["CLOSE_S", "FINISH_S", "ReplicaProcess"]
 
 T = TypeVar("T")
 
+_POLL_S = 10.0
+"""Longest that a `join` stays unanswered; the attached process asks again."""
 CLOSE_S = 3.0
 """Longest that the nodes' `close()` may take when the run is stopped."""
 FINISH_S = 30.0
@@ -48,14 +52,16 @@ class ReplicaProcess:
         _tune()
         self._options = options
         self._last_node = stage.last.name
+        self._epoch = epoch
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
-        self._news = threading.Event()
-        self._known: set[str] = set()
-        self._lease = Lease(self._clock.now())
-        self._look_s = look_every_s(options.report_after_s)
-        self._next_look = 0.0
-        self._taking: Future[Report] | None = None
+        self._owner = self._reader(is_owner=True)
+        self._attached: dict[int, Reader] = {}
+        self._looking = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._is_closing = False
+        self._is_open = threading.Event()
+        self._opened_at = 0.0
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._first: Any = None
@@ -72,13 +78,16 @@ class ReplicaProcess:
             epoch=epoch,
             clock=self._clock,
             rng=random.Random(f"{epoch}/{stage.index}/{number}"),  # noqa: S311 - jitter, not a secret
-            on_news=self._news.set,
+            on_news=self._owner.news.set,
             inline=False,
             ask_first=None if number == 0 else self._ask_first,
         )
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
+
+    def _reader(self, *, is_owner: bool) -> Reader:
+        return Reader(self._options, node=self._last_node, clock=self._clock, is_owner=is_owner)
 
     def set_up_host(self) -> None:
         """Call the nodes' `setup_host()`, for all replicas of the stage on this host."""
@@ -93,6 +102,8 @@ class ReplicaProcess:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
         gc.collect()
         gc.freeze()
+        self._opened_at = self._clock.now()
+        self._is_open.set()
 
     async def _open(self) -> None:
         await self._replica.open()
@@ -122,7 +133,7 @@ class ReplicaProcess:
     def _fail(self, error: BaseException) -> None:
         """The replica cannot go on; the driver is told by its `collect`."""
         self._failure = self._failure or error
-        self._news.set()
+        self._owner.news.set()
 
     def receive(self, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, float]:
         """Take a frame in; returns its feedback once it has left the inbox."""
@@ -135,46 +146,89 @@ class ReplicaProcess:
         feedback = taken.result()
         return feedback.sequence, feedback.service_s
 
-    def collect(self) -> tuple[tuple[Any, ...] | None, list[RunningCall] | None]:
+    def collect(self) -> Told:
         """Wait for news and hand it over: a report, and which calls are under way if it is time to look.
 
-        Returns:
-            Header, body and buffers of a report, None if there was none for a while; and the calls, None if they were
-            looked at lately. Not even a loop that is held up by a node keeps the calls from being told.
+        Not even a loop that is held up by a node keeps the calls from being told.
 
         Raises:
             Exception: The replica cannot go on, and why.
         """
-        return self._report(), self._calls()
+        outbox = self._replica.outbox
+        take = functools.partial(self._on_loop, outbox.take_report)
+        return self._owner.report(self._check, take, outbox.note_results), self._owner.calls(self._running)
 
-    def _calls(self) -> list[RunningCall] | None:
-        now = self._clock.now()
-        if now < self._next_look:
-            return None
-        self._next_look = now + self._look_s
-        return self._replica.running()
-
-    def _report(self) -> tuple[Any, ...] | None:
-        if self._taking is None:
-            if not self._news.wait(self._look_s):
-                return None
-            self._news.clear()
-            self._taking = self._on_loop(self._replica.outbox.take_report)
+    def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
-        if not wait_futures([self._taking], timeout=self._look_s).done:
+
+    def _running(self) -> list[RunningCall]:
+        """The calls under way; processes that look at the same time do so one after the other."""
+        with self._looking:
+            return self._replica.running()
+
+    # -- other processes that send inputs
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the replica was ready; 0 if it is not yet."""
+        return self._clock.now() - self._opened_at if self._opened_at else 0.0
+
+    def admit(self) -> int | None:
+        """A number for one more process that attaches to the run; None if there are as many as may be."""
+        if len(self._attached) >= MOST_ATTACHED:
             return None
-        report, self._taking = self._taking.result(), None
-        n_results = len(report.results)
-        header, data, buffers = pack_report(
-            report,
-            self._known,
-            inline_limit=self._options.inline_limit_bytes,
-            node=self._last_node,
-            limit=self._options.max_message_bytes,
-        )
-        self._replica.outbox.note_results(n_results, len(data) + sum(buffer.nbytes for buffer in buffers))
-        return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
+        number = ingress_number(self._epoch, next(self._numbers))
+        self._on_loop(functools.partial(self._attach, number))
+        return number
+
+    def join(self, ingress: int) -> bool:
+        """Keep news for an attached process from now on; whether the replica is ready, which is waited for a while."""
+        self._on_loop(functools.partial(self._attach, ingress))
+        return self._is_open.wait(_POLL_S)
+
+    def _attach(self, ingress: int) -> None:
+        attached = self._attached.setdefault(ingress, self._reader(is_owner=False))
+        attached.lease.renew(self._clock.now())
+        self._replica.attach(ingress, attached.news.set)
+
+    def collect_for(self, ingress: int) -> Told:
+        """Like `collect` for an attached process; a report without news has the counters.
+
+        Raises:
+            RunClosed: The process was silent for longer than the lease, or the run ends.
+        """
+        reader = self._attached.get(ingress)
+        if reader is None:
+            raise self._gone()
+        reader.lease.renew(self._clock.now())
+        take = functools.partial(self._on_loop, functools.partial(self._take_for, ingress))
+        report = reader.report(self._check, take, self._replica.outbox.note_results)
+        reader.lease.renew(self._clock.now())
+        return report, reader.calls(self._running)
+
+    def _take_for(self, ingress: int) -> Report:
+        if ingress in self._attached:
+            return self._replica.outbox.take_report(ingress)
+        raise self._gone()
+
+    def _gone(self) -> RunClosed:
+        self._check()
+        if self._is_closing:
+            return RunClosed("the process that started it has ended it")
+        return RunClosed(f"this program was silent for more than {LEASE_S:.0f} s, and was let go; attach again")
+
+    def leave(self, ingress: int) -> None:
+        """Give up what an attached process has sent, and keep no more news for it."""
+        self._on_loop(functools.partial(self._let_go, ingress))
+
+    def _let_go(self, ingress: int) -> None:
+        attached = self._attached.pop(ingress, None)
+        if attached is not None:
+            self._replica.detach(ingress)
+            attached.news.set()
+
+    # -- its life
 
     def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         """Give up inputs; returns at once. Sync code that asks its context hears of it while the loop is held up."""
@@ -195,7 +249,12 @@ class ReplicaProcess:
 
     def renew(self) -> None:
         """The driver lives."""
-        self._lease.renew(self._clock.now())
+        self._owner.lease.renew(self._clock.now())
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the driver was heard of."""
+        return self._owner.lease.silent_s(self._clock.now())
 
     def stop(self, *, finish: bool) -> None:
         """End the work and close the nodes' objects; with `finish` what is here is worked on first."""
@@ -203,6 +262,9 @@ class ReplicaProcess:
         closing.result(FINISH_S if finish else CLOSE_S)
 
     async def _stop(self, *, finish: bool) -> None:
+        self._is_closing = True
+        for ingress in list(self._attached):
+            self._let_go(ingress)
         if finish:
             self._replica.finish()
         else:
@@ -234,8 +296,12 @@ class ReplicaProcess:
 
     def _watch_lease(self) -> None:
         """End the process when its driver has been silent for too long: nobody else would."""
-        while (rest_s := self._lease.rest_s(self._clock.now())) > 0:
+        while (rest_s := self._owner.lease.rest_s(self._clock.now())) > 0:
             time.sleep(min(rest_s, 1.0))
+            now = self._clock.now()
+            for ingress, attached in list(self._attached.items()):
+                if attached.lease.rest_s(now) <= 0:
+                    self._loop.call_soon_threadsafe(self._let_go, ingress)
         try:
             self.stop(finish=False)
         except Exception as error:  # noqa: BLE001 - whatever the user's close() does, the process ends

@@ -12,16 +12,18 @@ from typing import Any
 import ray
 
 from penguiray.actors.process import ReplicaProcess
+from penguiray.actors.reader import MOST_ATTACHED, Told
 from penguiray.actors.ship import Packed, unpack_stage
 from penguiray.graph.policies import FlowOptions
-from penguiray.link.running import RunningCall
+from penguiray.observe.card import RunCard
 from penguiray.runtime.rate import Grant
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
-CONCURRENCY_GROUPS = {"data": 1, "back": 1, "collect": 1, "control": 2}
+CONCURRENCY_GROUPS = {"data": 1, "back": 1, "collect": 1, "attached": MOST_ATTACHED, "control": 2}
 """`data` keeps the order of frames with its one thread, and a frame stays there until it is worked on; `back` lets
-messages on a way back pass those. A running node never holds up the others."""
+messages on a way back pass those. Each attached process has a thread of `attached` to wait in. A running node never
+holds up the others."""
 
 
 class ReplicaActor:
@@ -32,14 +34,17 @@ class ReplicaActor:
         title: str,
         code: bytes,
         options: FlowOptions,
-        epoch: int,
         number: int,
+        card: RunCard,
+        outline: bytes | None,
         large: Sequence[int],
         *packed: Packed,
     ) -> None:
+        self._card = card
+        self._outline = outline
         self._title = title
         stage = unpack_stage(code, large, packed)
-        self._process = ReplicaProcess(stage, options, epoch=epoch, number=number)
+        self._process = ReplicaProcess(stage, options, epoch=card.epoch, number=number)
 
     def __repr__(self) -> str:
         """What Ray writes before each line that the user's code prints."""
@@ -60,6 +65,32 @@ class ReplicaActor:
         """See `ReplicaProcess.open`."""
         self._process.open(actors, first)
 
+    @ray.method(concurrency_group="control")
+    def who(self) -> tuple[RunCard, float]:
+        """Who the run is, and how long ago its driver was heard of, in seconds."""
+        return self._card, self._process.silent_s
+
+    @ray.method(concurrency_group="control")
+    def admit(self) -> tuple[bytes, int, float] | None:
+        """Let one more process into the run, whose first replica this is: its plan, the process's number, its age."""
+        number = self._process.admit()
+        return None if number is None or self._outline is None else (self._outline, number, self._process.age_s)
+
+    @ray.method(concurrency_group="attached")
+    def join(self, ingress: int) -> bool:
+        """See `ReplicaProcess.join`."""
+        return self._process.join(ingress)
+
+    @ray.method(concurrency_group="attached")
+    def collect_for(self, ingress: int) -> Told:
+        """See `ReplicaProcess.collect_for`."""
+        return self._process.collect_for(ingress)
+
+    @ray.method(concurrency_group="control")
+    def leave(self, ingress: int) -> None:
+        """See `ReplicaProcess.leave`."""
+        self._process.leave(ingress)
+
     @ray.method(concurrency_group="data")
     def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
         """See `ReplicaProcess.receive`."""
@@ -71,7 +102,7 @@ class ReplicaActor:
         return self._process.receive(header, data, attachments)
 
     @ray.method(concurrency_group="collect")
-    def collect(self) -> tuple[tuple[Any, ...] | None, list[RunningCall] | None]:
+    def collect(self) -> Told:
         """See `ReplicaProcess.collect`."""
         return self._process.collect()
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 
 import ray
 
+from penguiray.actors.own_ray import leave_note
 from penguiray.control.reach import why_not_joined
 from penguiray.errors import StartError
 
-__all__ = ["NAMESPACE", "connect", "disconnect", "smallest_store", "start_private", "totals"]
+__all__ = [
+    "NAMESPACE", "connect", "disconnect", "is_connected", "smallest_store", "start_private", "totals", "visit",
+]  # fmt: skip
 
 NAMESPACE = "penguiray"
 """Namespace of all actors, apart from the user's own."""
@@ -25,7 +30,7 @@ _REACH_S = 5.0
 _connecting = threading.Lock()
 
 
-def connect(address: str | None) -> None:
+def connect(address: str | None, *, token: str | None = None) -> None:
     """Make sure that this process is connected to Ray.
 
     A Ray that this starts belongs to this process and ends with it; see `config.prepare_ray` for its token.
@@ -33,6 +38,8 @@ def connect(address: str | None) -> None:
     Args:
         address: Cluster to join if there is no connection yet. None: start a Ray on this host; other Rays of the host
             are never joined by accident.
+        token: The token that was drawn for a Ray that this starts; noted for the user's other programs. None: the user
+            has one, and so have those.
 
     Raises:
         StartError: The cluster cannot be reached, or Ray cannot be started.
@@ -43,10 +50,31 @@ def connect(address: str | None) -> None:
         if address is not None:
             _join(address)
             return
-        _start()
+        _start(token)
 
 
-def _start() -> None:
+@contextlib.contextmanager
+def visit(address: str | None) -> Iterator[None]:
+    """Be connected for a while: by the connection that there is, or else by one of its own.
+
+    Raises:
+        StartError: The cluster cannot be reached.
+    """
+    was_connected = ray.is_initialized()
+    connect(address)
+    try:
+        yield
+    finally:
+        if not was_connected:
+            disconnect()
+
+
+def is_connected() -> bool:
+    """Whether this process is connected to Ray."""
+    return ray.is_initialized()
+
+
+def _start(token: str | None) -> None:
     """Start Ray in a thread that never ends: the kernel ends Ray's processes with the *thread* that made them."""
     started: Future[None] = Future()
     threading.Thread(target=_start_and_stay, args=(started,), name="penguiray-ray", daemon=True).start()
@@ -54,6 +82,8 @@ def _start() -> None:
         started.result()
     except Exception as error:
         raise StartError(f"Ray could not be started on this host: {error}") from error
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    leave_note(ray.get_runtime_context().gcs_address, mode=mode, token=token)
 
 
 def _start_and_stay(started: Future[None]) -> None:

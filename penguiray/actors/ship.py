@@ -17,9 +17,10 @@ import numpy as np
 from penguiray.graph.spec import NodeSpec
 from penguiray.link.classes import by_value
 from penguiray.link.sendable import check_sendable
+from penguiray.plan.outline import outline
 from penguiray.plan.plan import Plan, Stage
 
-__all__ = ["Packed", "Parcels", "unpack_stage"]
+__all__ = ["Packed", "Parcels", "pack_outline", "unpack_stage"]
 
 Packed = tuple[Any, list[Any]]
 """An object as arrays of bytes: its pickle, and the buffers that stay outside it."""
@@ -96,6 +97,13 @@ def unpack_stage(code: bytes, numbers: Sequence[int], large: Sequence[Packed]) -
         return values[value.number] if isinstance(value, _Apart) else value
 
     return replace(stage, nodes=tuple(_with_arguments(node, back) for node in stage.nodes)) if values else stage
+
+
+def pack_outline(plan: Plan) -> bytes:
+    """Pickle the plan without the user's code, for processes that attach to the run."""
+    with by_value():
+        packed: bytes = cloudpickle.dumps(outline(plan))
+        return packed
 
 
 def _with_arguments(node: NodeSpec, change: Callable[[Any], Any]) -> NodeSpec:

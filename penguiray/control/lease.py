@@ -20,15 +20,20 @@ STALL_S = 3.0
 class Lease:
     """The time that a replica still has."""
 
-    __slots__ = ("_looked", "_until")
+    __slots__ = ("_heard", "_looked", "_until")
 
     def __init__(self, now: float) -> None:
         self._until = now + LEASE_S
-        self._looked = now
+        self._heard = self._looked = now
 
     def renew(self, now: float) -> None:
         """The owner was heard of."""
         self._until = now + LEASE_S
+        self._heard = now
+
+    def silent_s(self, now: float) -> float:
+        """Seconds since the owner was heard of."""
+        return now - self._heard
 
     def rest_s(self, now: float) -> float:
         """Seconds left; 0 or less: the lease has expired. To be asked every second or so.

@@ -11,7 +11,7 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import Edge, FlowSpec, NodeSpec, Shape
 from penguiray.graph.types import accepts, show, union_members
 
-__all__ = ["check_flow", "order"]
+__all__ = ["check_flow", "check_name", "order"]
 
 
 def check_flow(shape: Shape, name: str, options: FlowOptions, back: Sequence[Back] = ()) -> FlowSpec:
@@ -21,14 +21,23 @@ def check_flow(shape: Shape, name: str, options: FlowOptions, back: Sequence[Bac
         FlowError: Two nodes of one name, an edge between types that cannot fit, a cycle that is not declared or whose
             messages have no choice, or an unusable name.
     """
-    if not name or "/" in name:
-        raise FlowError(f"flow name {name!r}: give a text that is not empty and has no '/'")
+    check_name(name)
     _check_names(shape, name)
     order(shape, name)
     shape = with_back_edges(shape, back, options.max_hops, name)
     for edge in shape.edges:
         _check_edge(edge, shape, name)
     return FlowSpec(name, shape, options)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot name a flow or a run.
+
+    Raises:
+        FlowError: The name is empty or has a slash, which parts the names of actors.
+    """
+    if not name or "/" in name:
+        raise FlowError(f"flow name {name!r}: give a text that is not empty and has no '/'")
 
 
 def _check_names(shape: Shape, flow: str) -> None:

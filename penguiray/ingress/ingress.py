@@ -14,9 +14,18 @@ from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
-from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, root_of_trace, trace_id_of
+from penguiray.link.ids import (
+    call_of,
+    child_id,
+    child_ids,
+    first_call,
+    position_of,
+    root_of,
+    root_of_trace,
+    trace_id_of,
+)
 from penguiray.link.message import Facts, Messages
-from penguiray.link.report import Chosen, NodeCount, Report
+from penguiray.link.report import Chosen, NodeCount, Report, sent_elsewhere
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.link.wire import LostValue
@@ -33,7 +42,7 @@ WINDOW_PER_CALL = 4
 class Ingress:
     """The caller's end of all links of a run. Nothing in it waits; its owner's lock guards it."""
 
-    def __init__(self, plan: Plan, transport: Transport, *, epoch: int, clock: Clock) -> None:
+    def __init__(self, plan: Plan, transport: Transport, *, epoch: int, clock: Clock, number: int = 0) -> None:
         self._plan = plan
         self._epoch = epoch
         self._clock = clock
@@ -42,7 +51,8 @@ class Ingress:
         self._joins = plan.joins
         for index in {*plan.sources, *plan.folds, *self._joins, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
-        self._calls = 0
+        self._number = number
+        self._calls = first_call(number)
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
@@ -183,7 +193,7 @@ class Ingress:
         ]
         if named:
             return named
-        root = root_of_trace(self._epoch, trace_id)
+        root = root_of_trace(self._epoch, trace_id, self._number)
         return [root] if root is not None and root in self._roots else []
 
     def fail(self, error: Exception) -> None:
@@ -267,7 +277,7 @@ class Ingress:
             chosen = destinations.get(message_id) if destinations else None
             values: list[Any] = []
             if gives_now:
-                given = count if chosen is None else count - _sent_elsewhere(chosen)
+                given = count if chosen is None else count - sent_elsewhere(chosen)
                 values = results[first : first + given]
                 first += given
             news = finish(stage, root, message_id, count, chosen)
@@ -366,11 +376,6 @@ def _given_trace_id(call: Call, root: int) -> str:
     """The trace id that the caller gave an input; empty if it gave none."""
     given = call.facts_of([root]).get(root)
     return "" if given is None else given.trace_id
-
-
-def _sent_elsewhere(chosen: Chosen) -> int:
-    """How many outputs of a message went a way of their own, and not to the caller."""
-    return len(chosen) if isinstance(chosen, dict) else 1
 
 
 def _nobody(_roots: Sequence[int], _calls: Sequence[int]) -> None:

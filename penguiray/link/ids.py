@@ -12,12 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["call_of", "child_id", "child_ids", "position_of", "root_of", "root_of_trace", "trace_id_of"]
+__all__ = [
+    "call_of", "child_id", "child_ids", "first_call", "ingress_number", "ingress_of", "position_of", "root_of",
+    "root_of_trace", "trace_id_of",
+]  # fmt: skip
 
 _PRIME = (1 << 61) - 1
 _BASE = 0x1D2C_8A5F_3E97_B46D % _PRIME
 _STAGE = 0x0F9B_31C7_64E8_D2A5 % _PRIME
 _CALL_SHIFT = 40
+_INGRESS_SHIFT = 40
+"""Calls of ingress n are numbered from n << 40: those of the process that started the run are plain small numbers."""
 
 
 def root_of(call: int, position: int) -> int:
@@ -35,6 +40,25 @@ def call_of(root: int) -> int:
     return root >> _CALL_SHIFT
 
 
+def ingress_number(epoch: int, count: int) -> int:
+    """Number of the ingress of a process that attached to a run, the how manyth it was, from 1.
+
+    Hashed, since ids are taken modulo the prime: small numbers above the call's would meet the roots of other calls
+    there.
+    """
+    return ((epoch * _BASE + count) * _BASE % _PRIME) or 1
+
+
+def first_call(ingress: int) -> int:
+    """The number before the first call of an ingress; it stands for all its calls."""
+    return ingress << _INGRESS_SHIFT
+
+
+def ingress_of(root: int) -> int:
+    """Number of the ingress that sent a root: 0 for the process that started the run."""
+    return root >> _CALL_SHIFT + _INGRESS_SHIFT
+
+
 def child_id(parent: int, stage: int, index: int = 0) -> int:
     """Id of a message: from its parent's id (or its root), the stage it goes to, and its index among the siblings."""
     return (parent * _BASE + (stage + 2) * _STAGE + index) % _PRIME
@@ -48,15 +72,15 @@ def child_ids(parents: Sequence[int], stage: int) -> list[int]:
 
 def trace_id_of(epoch: int, root: int) -> str:
     """Trace id of an input whose caller gave none: 32 hexadecimal digits, the same wherever it is asked for."""
-    return f"{epoch & 0xFFFF_FFFF_FFFF_FFFF:016x}{root & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+    return f"{epoch + ingress_of(root) & 0xFFFF_FFFF_FFFF_FFFF:016x}{root & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
 
-def root_of_trace(epoch: int, trace_id: str) -> int | None:
-    """The root that a trace id of `trace_id_of` speaks of; None for any other text."""
+def root_of_trace(epoch: int, trace_id: str, ingress: int = 0) -> int | None:
+    """The root of an ingress that a trace id of `trace_id_of` speaks of; None for any other text."""
     head, tail = trace_id[:16], trace_id[16:]
-    if len(tail) != 16 or head != f"{epoch & 0xFFFF_FFFF_FFFF_FFFF:016x}":
+    if len(tail) != 16 or head != f"{epoch + ingress & 0xFFFF_FFFF_FFFF_FFFF:016x}":
         return None
     try:
-        return int(tail, 16)
+        return root_of(first_call(ingress), 0) | int(tail, 16)
     except ValueError:
         return None

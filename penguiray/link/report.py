@@ -7,7 +7,7 @@ from typing import Any
 
 from penguiray.link.failure import Failure
 
-__all__ = ["Chosen", "NodeCount", "Report"]
+__all__ = ["Chosen", "NodeCount", "Report", "sent_elsewhere"]
 
 Chosen = int | dict[int, int]
 """Destination of a message's only output, or of each output by its index; see `plan.plan.goes_along`."""
@@ -70,3 +70,19 @@ class Report:
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.results or self.failures or self.parked)
+
+    def extend(self, later: Report) -> None:
+        """Add news that came after these; counters stay as they are."""
+        self.roots += later.roots
+        self.ids += later.ids
+        self.counts += later.counts
+        self.destinations.update(later.destinations)
+        self.results += later.results
+        self.streamed += later.streamed
+        self.parked += later.parked
+        self.failures += later.failures
+
+
+def sent_elsewhere(chosen: Chosen | None) -> int:
+    """How many outputs of a message went a way of their own, and not to the caller."""
+    return len(chosen) if isinstance(chosen, dict) else int(chosen is not None)

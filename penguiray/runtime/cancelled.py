@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from penguiray.link.ids import call_of
+from penguiray.link.ids import call_of, ingress_of
 
 __all__ = ["Cancelled"]
 
@@ -19,13 +19,14 @@ class Cancelled:
     side follows them no longer. May be asked from any thread.
     """
 
-    __slots__ = ("_calls", "_roots", "has_any")
+    __slots__ = ("_calls", "_ingresses", "_roots", "has_any")
 
     def __init__(self) -> None:
         self.has_any = False
         """Whether anything was ever given up; to be asked first, since it costs next to nothing."""
         self._roots: dict[int, None] = {}
         self._calls: dict[int, None] = {}
+        self._ingresses: set[int] = set()
 
     def add(self, roots: Iterable[int], calls: Iterable[int]) -> None:
         """Give up single inputs, and all of whole calls."""
@@ -33,8 +34,15 @@ class Cancelled:
         _remember(self._roots, roots, _ROOTS)
         _remember(self._calls, calls, _CALLS)
 
+    def add_ingress(self, number: int) -> None:
+        """Give up all that a process has sent."""
+        self.has_any = True
+        self._ingresses.add(number)
+
     def __contains__(self, root: object) -> bool:
-        return isinstance(root, int) and (root in self._roots or call_of(root) in self._calls)
+        return isinstance(root, int) and (
+            root in self._roots or call_of(root) in self._calls or ingress_of(root) in self._ingresses
+        )
 
 
 def _remember(known: dict[int, None], new: Iterable[int], most: int) -> None:

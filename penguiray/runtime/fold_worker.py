@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from penguiray.link.frame import Kind
-from penguiray.link.ids import call_of
+from penguiray.link.ids import call_of, first_call, ingress_of, root_of
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import as_error
@@ -56,7 +56,10 @@ class FoldWorker:
         return self._per_message_s
 
     def _forget(self, call: int) -> None:
-        """Drop a sum; messages of the call that are still on their way are not summed up again."""
+        """Drop a sum, or all sums of a process that has gone; messages that are still on their way make no new one."""
+        ingress = ingress_of(root_of(call, 0))
+        if ingress and call == first_call(ingress):
+            self._sums = {one: total for one, total in self._sums.items() if ingress_of(root_of(one, 0)) != ingress}
         self._sums.pop(call, None)
         self._forgotten[call] = None
         if len(self._forgotten) > _FORGOTTEN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from penguiray.errors import BudgetExceeded, DeadlineExceeded
@@ -13,6 +14,7 @@ from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.ids import child_id, child_ids, position_of
 from penguiray.link.message import NO_HOPS, Hops, Messages
+from penguiray.link.parting import part
 from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Stage, StageEdge, goes_along
@@ -26,6 +28,14 @@ _QUEUE_LIMIT = 2_000
 
 _REPORTS_PER_RESULT = 8
 """A finished message in a report is three numbers, so more of them may wait than results."""
+
+
+@dataclass(slots=True)
+class _News:
+    """What waits for an attached process, and how it is told."""
+
+    report: Report
+    on_news: Callable[[], None]
 
 
 class Outbox:
@@ -53,6 +63,7 @@ class Outbox:
         self._retention_bytes = retention_bytes
         self._result_bytes = 0.0
         self._report = Report(stage.index)
+        self._attached: dict[int, _News] = {}
         self._has_room = asyncio.Event()
         self._choices = [
             (edge.back.takes, edge.branch) for edge in stage.edges if edge.back is not None and edge.back.takes
@@ -140,6 +151,7 @@ class Outbox:
     def flush(self) -> None:
         """Send what may go, and tell the caller's side that there is news."""
         self._sender.flush()
+        self._part()
         if self._report:
             self._on_news()
 
@@ -149,9 +161,38 @@ class Outbox:
         if not self.is_full:
             self._has_room.set()
 
-    def take_report(self) -> Report:
-        """All news since the last time; the counters are a copy of what they are now."""
-        report, self._report = self._report, Report(self._stage.index)
+    def attach(self, ingress: int, on_news: Callable[[], None]) -> None:
+        """Keep news of the inputs of one more process apart; `on_news` is called when there are some."""
+        self._attached.setdefault(ingress, _News(Report(self._stage.index), on_news))
+
+    def detach(self, ingress: int) -> None:
+        """Drop the news for a process, and all that will come."""
+        self._part()
+        self._attached.pop(ingress, None)
+        if not self.is_full:
+            self._has_room.set()
+
+    def _part(self) -> None:
+        """Move the news that are for attached processes to those; nobody pays for it where there are none."""
+        if not self._attached or not self._report:
+            return
+        gives_when_finished = self._stage.is_end and not self._stage.last.signature.is_stream
+        parts = part(self._report, gives_when_finished=gives_when_finished)
+        self._report = parts.pop(0, Report(self._stage.index))
+        for ingress, news in parts.items():
+            mine = self._attached.get(ingress)
+            if mine is not None:
+                mine.report.extend(news)
+                mine.on_news()
+
+    def take_report(self, ingress: int = 0) -> Report:
+        """All news for a process since the last time; the counters are a copy of what they are now, for all inputs."""
+        self._part()
+        if ingress:
+            mine = self._attached[ingress]
+            report, mine.report = mine.report, Report(self._stage.index)
+        else:
+            report, self._report = self._report, Report(self._stage.index)
         report.counters = {name: count.plus(NodeCount()) for name, count in self._counters.items()}
         if not self.is_full:
             self._has_room.set()
@@ -160,11 +201,15 @@ class Outbox:
     @property
     def is_full(self) -> bool:
         """Whether the replica should wait before it gives more."""
-        report = self._report
-        reported = max(len(report.results), len(report.ids) // _REPORTS_PER_RESULT, len(report.failures))
-        if self._sender.queued > _QUEUE_LIMIT or reported > _QUEUE_LIMIT:
+        if self._sender.queued > _QUEUE_LIMIT:
             return True
-        return self._sender.queued_bytes + len(report.results) * self._result_bytes > self._retention_bytes
+        reports = [self._report]
+        if self._attached:
+            reports += [news.report for news in self._attached.values()]
+        if any(_size(report) > _QUEUE_LIMIT for report in reports):
+            return True
+        waiting = sum(len(report.results) for report in reports)
+        return self._sender.queued_bytes + waiting * self._result_bytes > self._retention_bytes
 
     def note_results(self, count: int, nbytes: int) -> None:
         """Say how many bytes the results of a report had, so that those that wait are bounded in bytes too."""
@@ -231,6 +276,10 @@ class Outbox:
 def _moved(hops: Mapping[int, Hops], olds: Sequence[int], news: Sequence[int]) -> Mapping[int, Hops]:
     """The hops of messages under the ids of their only outputs."""
     return {new: hops[old] for old, new in zip(olds, news, strict=True) if old in hops}
+
+
+def _size(report: Report) -> int:
+    return max(len(report.results), len(report.ids) // _REPORTS_PER_RESULT, len(report.failures))
 
 
 def hopped(hops: Hops | None, number: int) -> Hops:

@@ -18,7 +18,9 @@ from penguiray.errors import StartError
 from penguiray.graph.inside import CallKind, enter_node
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
-from penguiray.link.frame import Feedback, Frame, LinkId
+from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.ids import first_call
+from penguiray.link.message import Messages
 from penguiray.link.running import RunningCall
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
@@ -186,6 +188,19 @@ class Replica:
         self.outbox.drop_cancelled()
         self._worker.cancel()
 
+    def attach(self, ingress: int, on_news: Callable[[], None]) -> None:
+        """Keep news apart for one more process that sends inputs; see `Outbox.attach`."""
+        self.outbox.attach(ingress, on_news)
+
+    def detach(self, ingress: int) -> None:
+        """Give up all that such a process has sent, and keep no more news for it."""
+        self._cancelled.add_ingress(ingress)
+        self.drop_cancelled()
+        self.outbox.detach(ingress)
+        if self._stage.is_fold:
+            forget = Frame(LinkId(self._stage.index, 0), 0, 0, Kind.FORGET, Messages([], [], []), first_call(ingress))
+            self._inbox.put(forget, _nothing)
+
     def refuse(self, frame: Frame, error: Exception, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in whose values could not be decoded: its messages fail here."""
         carried = CarriedError.of(error)
@@ -221,6 +236,10 @@ async def _opened(node: BoundNode, step: Awaitable[None]) -> None:
         await step
     except Exception as error:
         raise NotOpened(node.spec.name, node.spec.where, CarriedError.of(error)) from error
+
+
+def _nothing() -> None:
+    """Nobody waits for the word to be taken."""
 
 
 def _worker(bench: Bench) -> Worker:

@@ -1,11 +1,15 @@
-"""The command line: `penguiray demo`. Each command loads what it needs when it runs, so that `--help` is quick."""
+"""The command line: `penguiray demo`, `penguiray ls`.
+
+Each command loads what it needs when it runs, so that `--help` is quick.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from penguiray.config import EngineName, wants_progress
+from penguiray.config import EngineName, prepare_join, wants_progress
+from penguiray.errors import StartError
 
 __all__ = ["main"]
 
@@ -48,6 +52,27 @@ def demo(engine: EngineName | None, output: Path, top: int, limit: int | None) -
     _echo(dead_letter_lines(result.dead_letters))
     click.echo(f"\nWhat each node did in {result.status.seconds:.1f} s:")
     _echo(summary_lines(result.status))
+
+
+@main.command()
+@click.option(
+    "--address",
+    help="Ray cluster to look at.  [default: $RAY_ADDRESS, else the Ray that a program of yours started on this host]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def ls(address: str | None, as_json: bool) -> None:
+    """List the runs of a Ray cluster, with who started them and since when."""
+    from penguiray.ui.runs import run_lines, runs_as_json  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        joined = prepare_join(address)
+        from penguiray.actors import registry, session  # noqa: PLC0415 - loads ray
+
+        with session.visit(joined):
+            cards, silent = registry.runs()
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
+    _echo([runs_as_json(cards, silent)] if as_json else run_lines(cards, silent))
 
 
 def _echo(lines: Iterable[str]) -> None:

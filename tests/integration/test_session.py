@@ -14,7 +14,7 @@ from drivers import Driver, folder_for_ray, measured, processes_of, replicas, un
 import penguiray as pr
 
 OWN_RAY = """
-    import os, sys
+    import os, pathlib, sys, time
     import penguiray as pr
 
     @pr.node
@@ -25,11 +25,13 @@ OWN_RAY = """
     def length(text: str) -> int:
         return len(text)
 
-    with pr.Flow(environment).start() as run:
+    with pr.Flow(environment, name="own").start() as run:
         print("MODE", run.ask("RAY_AUTH_MODE"))
         print("TOKEN", pr.Flow(environment >> length).collect(["RAY_AUTH_TOKEN"])[0])
         print("READY")
-        sys.stdin.readline()
+        deadline = time.monotonic() + 60
+        while not pathlib.Path(sys.argv[1]).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
 """
 
 FAR_RAY = """
@@ -50,27 +52,45 @@ FAR_RAY = """
 """
 
 
-def test_a_flow_starts_a_ray_with_a_token_that_ends_with_the_program_and_a_wrong_address_is_told(
+def test_a_flow_starts_a_ray_with_a_token_that_only_its_users_programs_find_and_that_ends_with_the_program(
     tmp_path: Path,
 ) -> None:
-    home = tmp_path / "home"
+    home, mine, go = tmp_path / "home", tmp_path / "mine", tmp_path / "go"
     home.mkdir()
+    mine.mkdir()
+    users = {"HOME": str(home), "XDG_RUNTIME_DIR": str(mine)}
     without = [name for name in os.environ if name.startswith("RAY_")]
     own_script = write_script(tmp_path, OWN_RAY, "own.py")
     far_script = write_script(tmp_path, FAR_RAY, "far.py")
 
     with (
         folder_for_ray() as folder,
-        Driver(own_script, cwd=tmp_path, env={"RAY_TMPDIR": str(folder), "HOME": str(home)}, without=without) as own,
+        Driver(own_script, go, cwd=tmp_path, env={"RAY_TMPDIR": str(folder), **users}, without=without) as own,
         Driver(far_script, cwd=tmp_path, without=without) as far,
     ):
         own.said("READY")
         assert own.said("MODE") == "token"
         assert int(own.said("TOKEN")) >= 32
         assert any("raylet" in line for line in processes_of(folder))
+
+        with Driver("-m", "penguiray.ui.cli", "ls", cwd=tmp_path, env=users, without=without) as ls:
+            assert ls.ended(60) == 0, ls.output
+        heads, row = (line.split() for line in ls.lines)
+        assert heads == ["name", "flow", "host", "pid", "since", "replicas"]
+        assert (row[:2], row[3], row[-2]) == (["own", "own"], str(own.process.pid), "environment")
+        with Driver("-m", "penguiray.ui.cli", "ls", cwd=tmp_path, env={"HOME": str(home)}, without=without) as other:
+            assert other.ended(60) == 1
+        assert other.output == (
+            "Error: no Ray of yours was found here: name one with address=, --address or RAY_ADDRESS"
+        )
+
+        go.touch()
         assert own.ended(20) == 0, own.output
         until(lambda: processes_of(folder), lambda found: found == [], 15)
         assert list(home.rglob("*")) == []
+        assert list((mine / "penguiray").iterdir()) == []
+
+        assert far.ended(20) == 0, far.output
 
         text = far.said("ERROR")
         assert float(far.said("SECONDS")) < 15
@@ -78,7 +98,6 @@ def test_a_flow_starts_a_ray_with_a_token_that_ends_with_the_program_and_a_wrong
         assert re.search(r"no Ray could be reached at '127.0.0.1:9' \(nobody listens there.*Check the address", text), (
             text
         )
-        assert far.ended(20) == 0, far.output
 
 
 JOINS = """
@@ -206,14 +225,15 @@ def test_a_node_that_has_captured_a_run_is_refused_and_pointed_to_ctx_ask() -> N
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_node_that_no_host_can_hold_is_refused_with_what_it_needs_and_what_there_is() -> None:
-    runs = [pr.Flow(same.options(replicas=1, **options), name="huge").start() for options, _ in TOO_MUCH]
+    flows = [pr.Flow(same.options(replicas=1, **options), name="huge") for options, _ in TOO_MUCH]
+    runs = [flow.start(name=f"huge-{number}") for number, flow in enumerate(flows)]
 
     for run, (_, text) in zip(runs, TOO_MUCH, strict=True):
         with pytest.raises(pr.PlacementError, match=text) as caught:
             run.wait_ready(timeout_s=10)
         assert caught.value.node == "same"
 
-    until(lambda: replicas("huge/"), lambda names: names == [], 5)
+    until(lambda: replicas("huge-"), lambda names: names == [], 5)
 
 
 @pytest.mark.usefixtures("ray_cluster")

@@ -226,7 +226,8 @@ def sync_calls() -> None:
     iterator: Iterator[Vector] = flow.map(urls)
     iterator.__next__()
     assert_type(flow.collect(urls), list[Vector])
-    with flow.start() as run:
+    assert_type(pr.attach("index", address="auto"), pr.Run[Any, Any])
+    with flow.start(name="index-2") as run:
         assert_type(run, pr.Run[str, Vector])
         assert_type(run.ask("a", timeout_s=5), Vector)
         assert_type(run.ask_all("a"), list[Vector])

@@ -91,6 +91,12 @@ def test_a_name_of_no_engine_is_refused() -> None:
         pr.Flow(same).start(engine="cloud")  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("local_engine")
+def test_a_run_on_the_local_engine_is_not_to_be_found_from_elsewhere() -> None:
+    with pytest.raises(pr.FlowError, match="lives in its process"):
+        pr.attach("index")
+
+
 @pytest.mark.filterwarnings("ignore:run.ask:RuntimeWarning")
 def test_a_node_that_asks_its_own_run_is_refused() -> None:
     runs: list[pr.Run[int, int]] = []

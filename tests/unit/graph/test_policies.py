@@ -76,8 +76,6 @@ def test_options_that_are_not_built_yet_say_so() -> None:
     for wish in ({"delivery": "at_most_once"}, {"deterministic": False}):
         with pytest.raises(pr.NotYetError):
             sync.options(**wish)
-    with pytest.raises(pr.NotYetError):
-        pr.attach("index")
 
 
 @pytest.mark.parametrize(
