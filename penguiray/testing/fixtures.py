@@ -20,7 +20,7 @@ from penguiray.testing.virtual import VirtualClock, virtual_time
 
 __all__ = ["local_engine", "ray_cluster", "virtual_clock"]
 
-_CPUS = 4
+_CPUS = 2
 _STORE_BYTES = 200 * 1024 * 1024
 
 
@@ -41,7 +41,7 @@ def virtual_clock() -> Iterator[VirtualClock]:
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[str]:
-    """A Ray of this test session's own, with 4 logical CPUs and a token that only this process knows of.
+    """A Ray of this test session's own, with 2 logical CPUs and a token that only this process knows of.
 
     Flows that name no engine and no address run on it. Gives its address.
     """

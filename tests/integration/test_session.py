@@ -204,7 +204,7 @@ def same(number: int) -> int:
 
 
 TOO_MUCH: list[tuple[dict[str, object], str]] = [
-    ({"num_cpus": 1000}, r"needs CPU 1000 on one host; the most that any of 1 hosts has is CPU 4\."),
+    ({"num_cpus": 1000}, r"needs CPU 1000 on one host; the most that any of 1 hosts has is CPU 2\."),
     ({"resources": {"abacus": 2}}, r"needs abacus 2 on one host; the most that any of 1 hosts has is abacus 0\."),
     ({"label_selector": {"zone": "moon"}}, r"needs label zone=moon; no host has these labels"),
 ]
@@ -239,12 +239,12 @@ def test_a_node_that_no_host_can_hold_is_refused_with_what_it_needs_and_what_the
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_node_that_waits_for_its_place_warns_and_starts_when_it_is_free(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "penguiray")
-    greedy = same.options(replicas=1, num_cpus=3)
+    greedy = same.options(replicas=1, num_cpus=2)
 
     with pr.Flow(greedy, name="holder").start() as holder:
         waiter = pr.Flow(greedy, name="waiter").start()
         told = until(lambda: [record.getMessage() for record in caplog.records if record.name == "penguiray"], bool, 15)
-        assert re.search(r"'same' waits for CPU 3; .* has CPU 1 of 4 free.*among them those of 'holder'", told[0]), told
+        assert re.search(r"'same' waits for CPU 2; .* has CPU 0 of 2 free.*among them those of 'holder'", told[0]), told
         assert holder.ask(1) == 1
         with pytest.raises(pr.DeadlineExceeded):
             waiter.ask(2, timeout_s=0.1)
