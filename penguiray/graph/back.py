@@ -63,7 +63,8 @@ def with_back_edges(shape: Shape, backs: Sequence[Back], max_hops: int, flow: st
     for number, back in enumerate(backs):
         _check_place(back, shape, flow)
         branch = branches[back.source] = branches.get(back.source, -1) + 1
-        loop = Loop(number, back.max_hops or max_hops, _takes(back, backs, shape))
+        takes = _takes(back, backs, shape)
+        loop = Loop(number, back.max_hops or max_hops, takes, _leaves(back, takes))
         edges.append(Edge(back.source, back.target, branch, loop))
     for source in branches:
         _check_choice(source, [edge for edge in edges if edge.source is source], shape, flow)
@@ -134,6 +135,12 @@ def _takes(back: Back, backs: Sequence[Back], shape: Shape) -> tuple[type, ...]:
     )
     chooses_itself = back.source.signature.context is not None
     return () if chooses_itself and len(takes) == len(members) else takes
+
+
+def _leaves(back: Back, takes: tuple[type, ...]) -> tuple[type, ...]:
+    """Classes that the source gives besides, and that are narrower than one that goes back: they stay what they are."""
+    given = (_class_of(member) for member in union_members(back.source.signature.output_type))
+    return tuple(cls for cls in given if isinstance(cls, type) and cls not in takes and issubclass(cls, takes))
 
 
 def _check_choice(source: NodeSpec, edges: Sequence[Edge], shape: Shape, flow: str) -> None:

@@ -86,6 +86,8 @@ class Loop:
     """How often it may be taken along one line of descent."""
     takes: tuple[type, ...]
     """Classes of the outputs that go this way by themselves; empty: only what is sent with `ctx.emit(to=)`."""
+    leaves: tuple[type, ...] = ()
+    """Subclasses of those whose instances go on all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ class Outbox:
         self._attached: dict[int, _News] = {}
         self._has_room = asyncio.Event()
         self._choices = [
-            (edge.back.takes, edge.branch) for edge in stage.edges if edge.back is not None and edge.back.takes
+            (edge.back.takes, edge.back.leaves, edge.branch)
+            for edge in stage.edges
+            if edge.back is not None and edge.back.takes
         ]
 
     @property
@@ -252,8 +254,8 @@ class Outbox:
     def _destination_of(self, output: Any) -> tuple[int | None, Any]:
         if type(output) is Routed:
             return output.destination, output.value
-        for takes, branch in self._choices:
-            if isinstance(output, takes):
+        for takes, leaves, branch in self._choices:
+            if isinstance(output, takes) and not isinstance(output, leaves):
                 return branch, output
         return None, output
 

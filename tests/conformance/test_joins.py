@@ -96,6 +96,13 @@ def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() ->
 
 
 @pytest.mark.usefixtures("engine")
+def test_a_join_inside_a_branch_closes_before_the_one_behind_it() -> None:
+    inner = copies >> pr.join(name="inner") >> total
+    flow = pr.Flow(enter >> (inner, negate) >> pr.join(2, name="outer") >> ordered)
+    assert sorted(flow.collect([2, 3, 5])) == [(-5, 25), (-3, 9), (-2, 4)]
+
+
+@pytest.mark.usefixtures("engine")
 def test_partial_gives_what_came() -> None:
     flow = pr.Flow(enter >> (double, positive) >> pr.join(2, incomplete="partial") >> ordered)
     with flow.start() as run:

@@ -71,6 +71,26 @@ def test_without_a_context_the_type_says_which_messages_go_back() -> None:
     assert flow.collect([0, 1, 5]) == [Done(rounds=3)] * 3
 
 
+class Better(Again):
+    """An `Again` that is good enough."""
+
+
+@pr.node
+def improve(again: Again) -> Again | Better:
+    return Again(left=again.left - 1) if again.left else Better(left=0)
+
+
+@pr.node
+def publish(better: Better) -> str:
+    return "out"
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_subclass_that_the_node_gives_besides_goes_on_and_not_back() -> None:
+    flow: pr.Flow[int, str] = pr.Flow(begin >> improve >> publish, back=[pr.Back(improve, improve)])  # type: ignore[operator]  # Again goes back
+    assert flow.collect([0, 3]) == ["out", "out"]
+
+
 @pytest.mark.usefixtures("engine")
 def test_a_loop_of_several_nodes_may_multiply_messages() -> None:
     flow = pr.Flow(halve >> sort, back=[pr.Back(sort, halve)])

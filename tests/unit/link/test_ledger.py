@@ -43,3 +43,22 @@ def test_a_child_that_is_reported_before_its_parent_is_not_opened_again() -> Non
     assert ledger.open == set()
     assert not ledger.finish(1, [2, 3])
     assert ledger.is_done
+
+
+def test_a_root_whose_messages_all_wait_is_stuck_at_the_first_join_and_not_done() -> None:
+    ledger = Ledger([1, 2, 3])
+    ledger.park(1, 5)
+    ledger.park(2, 4)
+    stuck = [ledger.stuck_at]
+    for message_id, outputs in ((3, []), (2, [6]), (6, []), (1, list[int]())):
+        ledger.finish(message_id, outputs)
+        stuck.append(ledger.stuck_at)
+    assert stuck == [None, 4, None, 5, None]
+    assert ledger.is_done
+
+
+def test_a_message_that_was_finished_is_not_parked_by_a_report_that_comes_again() -> None:
+    ledger = Ledger([1])
+    ledger.finish(1, [])
+    ledger.park(1, 5)
+    assert ledger.is_done

@@ -68,3 +68,28 @@ def test_an_empty_frame_is_taken_at_once() -> None:
     put(inbox, taken, frame(0))
     assert taken == [0]
     assert inbox.is_empty
+
+
+def rooted(sequence: int, *roots: int, kind: Kind = Kind.DATA) -> Frame:
+    return Frame(LinkId(0, 0), 1, sequence, kind, Messages(list(roots), list(roots), list(roots)), call=9)
+
+
+def test_messages_on_a_way_back_are_given_first() -> None:
+    inbox, taken = Inbox(), list[int]()
+    put(inbox, taken, rooted(0, 1, 2), rooted(0, 3, kind=Kind.BACK))
+    seen = []
+    while isinstance(got := inbox.take_nowait(5), Messages):
+        seen.append(got.ids)
+    assert seen == [[3], [1, 2]]
+
+
+def test_dropped_messages_are_gone_their_credit_is_back_and_control_words_stay() -> None:
+    inbox, taken = Inbox(), list[int]()
+    put(inbox, taken, rooted(0, 1, 1), rooted(1, 1, 2), rooted(2, kind=Kind.END), rooted(3, 1, kind=Kind.BACK))
+    inbox.drop({1})
+    assert taken == [0, 3]
+    got = inbox.take_nowait(5)
+    assert isinstance(got, Messages)
+    assert got.ids == [2]
+    assert isinstance(inbox.take_nowait(5), Control)
+    assert inbox.is_empty
