@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check interpreters seeds mutants bench clean
+.PHONY: demo test check interpreters slow seeds mutants bench clean
 
 demo: $(VENV)/run ## The job that ships with penguiray: near-duplicate functions in Python's own library
 	$(BIN)/penguiray demo
@@ -20,6 +20,9 @@ check: $(VENV)/lint ## Style and types
 
 interpreters: ## Unit, property and local conformance tests on every Python from 3.11 on that is found
 	$(PYTHON) .ci/interpreters.py
+
+slow: $(VENV)/test ## Tests with several programs, or with payloads of many MiB; some five minutes
+	$(BIN)/python -m pytest -q tests/slow
 
 seeds: $(VENV)/test ## Thousands of random graphs on the local engine, and fifty on Ray; some ten minutes
 	SEEDS=2000 SEEDS_ON_RAY=50 $(BIN)/python -m pytest -q tests/property/test_random_graphs.py
