@@ -75,6 +75,8 @@ class Flow(Generic[I, O]):
             FlowError: The flow is wrong as written; says which node, where it was written, and what to change.
         """
         shape, given = as_graph(graph, "pr.Flow takes").shape, name if name is not None else "flow"
+        if isinstance(back, Back):
+            raise FlowError(f"flow {given!r}: back={back!r} is a single way back; write back=[{back!r}]")
         self._spec = check_flow(shape, given, options or FlowOptions(), tuple(back))
         self._is_named = name is not None
         if not stays_local():

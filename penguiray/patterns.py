@@ -212,8 +212,8 @@ def join(
     Raises:
         FlowError: `count`, `timeout_s` or `incomplete` is out of range, or the key is no sync function.
     """
-    if count is not None and count < 1:
-        raise FlowError(f"pr.join {name!r}: count must be at least 1, not {count}")
+    if count is not None and not (isinstance(count, int) and count >= 1):
+        raise FlowError(f"pr.join {name!r}: count must be a whole number from 1, not {count!r}")
     if timeout_s is not None and timeout_s <= 0:
         raise FlowError(f"pr.join {name!r}: timeout_s must be above 0, not {timeout_s}")
     if incomplete not in {"fail", "partial"}:

@@ -39,8 +39,8 @@ class Back:
         self.source = _only_node(source)
         self.target = _only_node(target)
         self.max_hops = max_hops
-        if max_hops is not None and max_hops < 1:
-            raise FlowError(f"{self!r}: max_hops must be at least 1, not {max_hops}")
+        if max_hops is not None and not (isinstance(max_hops, int) and max_hops >= 1):
+            raise FlowError(f"{self!r}: max_hops must be a whole number from 1, not {max_hops!r}")
 
     def __repr__(self) -> str:
         return f"pr.Back({self.source.name}, {self.target.name})"

@@ -163,7 +163,8 @@ class Context:
                 f"whose messages leave as they are yielded"
             )
         if to is not None:
-            value = Routed(self._facts.destination(to if isinstance(to, str) else to.name), value)
+            name = to if isinstance(to, str) else getattr(to, "name", repr(to))
+            value = Routed(self._facts.destination(name), value)
         self._emitted.append(value)
 
     def emitted(self) -> list[Any]:

@@ -62,6 +62,11 @@ def read_signature(function: Any, *, batched: bool, owner: str) -> Signature:
             f"node {owner!r} ({describe(function)}): takes {len(ports)} message parameters ({names}); a node takes one "
             f"message, and may take a second parameter annotated pr.Context"
         )
+    if parameters[0][0] == context:
+        raise FlowError(
+            f"node {owner!r} ({describe(function)}): takes its context before its message; write the message first: "
+            f"({ports[0][0]}, {context}: pr.Context)"
+        )
     is_stream = _is_stream(function, returns)
     given = _stream_item(returns) if is_stream else returns
     columns: Columns = "list"

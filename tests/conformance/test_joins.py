@@ -201,8 +201,10 @@ def test_a_cancelled_input_leaves_its_group() -> None:
 
 
 def test_a_join_that_cannot_be_is_refused_where_it_is_written() -> None:
-    with pytest.raises(pr.FlowError, match="count must be at least 1, not 0"):
+    with pytest.raises(pr.FlowError, match="count must be a whole number from 1, not 0"):
         pr.join(0)
+    with pytest.raises(pr.FlowError, match="count must be a whole number from 1, not '2'"):
+        pr.join("2")  # type: ignore[call-overload]  # the mistake under test
     with pytest.raises(pr.FlowError, match="timeout_s must be above 0"):
         pr.join(2, timeout_s=0)
     with pytest.raises(pr.FlowError, match="use 'fail' or 'partial'"):

@@ -217,7 +217,7 @@ def test_a_way_back_round_a_fold_or_from_a_route_is_refused() -> None:
         pr.Flow(enter >> everything >> after, back=[pr.Back(after, enter)])
     with pytest.raises(pr.FlowError, match="leads from one node to one node"):
         pr.Back(enter >> step, enter)
-    with pytest.raises(pr.FlowError, match=r"pr.Back\(step, step\): max_hops must be at least 1, not 0"):
+    with pytest.raises(pr.FlowError, match=r"pr.Back\(step, step\): max_hops must be a whole number from 1, not 0"):
         pr.Back(step, step, max_hops=0)
 
 
@@ -233,3 +233,13 @@ def test_an_edge_is_checked_with_the_types_that_take_it() -> None:
     pr.Flow(begin >> work >> publish, back=[pr.Back(work, work)])  # type: ignore[operator]  # Again goes back
     with pytest.raises(pr.FlowError, match=r"'work' \(.*\) gives Done, but 'wrong' \(.*\) takes int"):
         pr.Flow(begin >> work >> wrong, back=[pr.Back(work, work)])  # type: ignore[operator]  # the mistake
+
+
+def test_a_single_way_back_and_a_context_before_the_message_are_told_how_to_be_written() -> None:
+    with pytest.raises(pr.FlowError, match=r"is a single way back; write back=\[pr.Back\(step, step\)\]"):
+        pr.Flow(enter >> step, back=pr.Back(step, step))  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(pr.FlowError, match=r"write the message first: \(x, ctx: pr.Context\)"):
+
+        @pr.node  # type: ignore[arg-type]  # the mistake under test
+        def turned(ctx: pr.Context, x: int) -> int:
+            return x

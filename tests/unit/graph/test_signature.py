@@ -32,7 +32,7 @@ def test_ports_of_functions_and_generators() -> None:
     def several(x: "int") -> Iterator[str]:  # noqa: UP037 - twice a text
         yield ""
 
-    async def several_waiting(ctx: pr.Context, x: int) -> AsyncIterator[str]:
+    async def several_waiting(x: int, ctx: pr.Context) -> AsyncIterator[str]:
         yield ""
 
     def returns_iterator(x: int) -> Iterator[str]:
