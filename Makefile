@@ -21,8 +21,8 @@ check: $(VENV)/lint ## Style and types
 interpreters: ## Unit, property and local conformance tests on every Python from 3.11 on that is found
 	$(PYTHON) .ci/interpreters.py
 
-slow: $(VENV)/test ## Tests with several programs, or with payloads of many MiB; some five minutes
-	$(BIN)/python -m pytest -q tests/slow
+slow: $(VENV)/test ## All conformance tests on Ray, several programs, payloads of many MiB; a quarter of an hour
+	CONFORMANCE_ENGINE=ray $(BIN)/python -m pytest -q tests/conformance tests/slow
 
 seeds: $(VENV)/test ## Thousands of random graphs on the local engine, and fifty on Ray; some ten minutes
 	SEEDS=2000 SEEDS_ON_RAY=50 $(BIN)/python -m pytest -q tests/property/test_random_graphs.py
