@@ -227,14 +227,18 @@ class RayEngine:
         self._events.put((step, link, done))
 
     def _wait_opened(self, opening: Opening) -> None:
+        """Take the replicas' answers; whenever none has come for a while, look why they wait."""
+        look_at = self.clock.now() + _PLACEMENT_S
         while opening.waiting and not self._is_ending.is_set():
             try:
-                step, link, done = self._events.get(timeout=_PLACEMENT_S)
+                step, link, done = self._events.get(timeout=max(0.0, look_at - self.clock.now()))
             except queue.Empty:
                 self._look_for_places(opening.pool, {self.plan.stages[link.stage].index for link in opening.waiting})
+                look_at = self.clock.now() + _PLACEMENT_S
                 continue
             if link is not None and done is not None:
                 opening.take(step, link, done)
+                look_at = self.clock.now() + _PLACEMENT_S
 
     def _look_for_places(self, pool: ReplicaPool, stages: set[int]) -> None:
         """Say why replicas wait; give up on what no host can ever hold."""
