@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from penguiray.errors import FlowError
 from penguiray.graph.code import describe
 from penguiray.graph.context import Context
-from penguiray.graph.types import union_members, without_none
+from penguiray.graph.types import union_members, without_alias, without_none
 from penguiray.graph.values import Many, Rows
 
 __all__ = ["Columns", "Signature", "read_signature"]
@@ -112,7 +112,7 @@ def _closure_names(function: Any) -> dict[str, Any]:
 def _resolve(annotation: Any, scope: dict[str, Any], outer: dict[str, Any]) -> Any:
     """Evaluate an annotation written as text; a name that is not known here means unchecked."""
     if not isinstance(annotation, str):
-        return annotation
+        return without_alias(annotation)
     try:
         meant = eval(annotation, scope, {**_callers_names(), **outer})  # noqa: S307 - the user's own annotation
         return _resolve(meant, scope, outer)

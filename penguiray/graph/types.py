@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-__all__ = ["accepts", "is_checked", "show", "union_members", "without_none"]
+__all__ = ["accepts", "is_checked", "show", "union_members", "without_alias", "without_none"]
 
 _PROMOTIONS: Mapping[type, tuple[type, ...]] = {float: (int,), complex: (int, float)}
 
@@ -26,6 +26,15 @@ def without_none(annotation: Any) -> Any:
     if not members:
         return type(None)
     return Union[members]  # noqa: UP007 - a union of members known only at run time
+
+
+def without_alias(annotation: Any) -> Any:
+    """What an annotation stands for that was given a name by `type`, as numpy's `NDArray` is on newer Pythons."""
+    alias = get_origin(annotation) or annotation
+    if type(alias).__name__ != "TypeAliasType":
+        return annotation
+    meant, arguments = alias.__value__, get_args(annotation)
+    return without_alias(meant[arguments] if arguments and getattr(meant, "__parameters__", ()) else meant)
 
 
 def is_checked(annotation: Any) -> bool:

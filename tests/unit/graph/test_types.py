@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, NewType, Protocol, TypeVar
 
 import pytest
 from pydantic import BaseModel
+from typing_extensions import TypeAliasType
 
-from penguiray.graph.types import accepts, show, union_members, without_none
+from penguiray.graph.types import accepts, show, union_members, without_alias, without_none
 
 T = TypeVar("T")
 Id = NewType("Id", int)
@@ -60,3 +61,14 @@ def test_unions_are_taken_apart_and_shown_as_written() -> None:
     assert without_none(int | None) is int
     assert without_none(type(None)) is type(None)
     assert (show(Any), show(int), show(list[int]), show(int | str)) == ("Any", "int", "list[int]", "int | str")
+
+
+def test_a_named_type_is_what_it_stands_for() -> None:
+
+    pages = TypeAliasType("pages", list[int])
+    of = TypeAliasType("of", list[T], type_params=(T,))
+    assert without_alias(pages) == list[int]
+    assert without_alias(of[str]) == list[str]
+    assert without_alias(TypeAliasType("again", pages)) == list[int]
+    assert without_alias(list[int]) == list[int]
+    assert without_alias(int) is int
