@@ -289,6 +289,14 @@ class _Loop(asyncio.SelectorEventLoop):
         future.add_done_callback(lambda _: self._clock._thread_ended())  # noqa: SLF001
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002 - asyncio's
+        """As ever, but without the limit of newer Pythons: that is in virtual time, the threads end in real time."""
+        self._clock._thread_began()  # noqa: SLF001
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._clock._thread_ended()  # noqa: SLF001
+
     def close(self) -> None:
         super().close()
         self._clock._closed(self)  # noqa: SLF001
