@@ -16,6 +16,8 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -24,13 +26,14 @@ from penguiray.errors import FlowError, StartError
 from penguiray.graph.inside import inside_node
 
 __all__ = [
-    "EngineName", "drawn_token", "engine_name", "is_notebook", "prepare_join", "prepare_ray", "stays_local",
-    "wants_progress",
+    "EngineName", "drawn_token", "engine_name", "is_notebook", "prepare_join", "prepare_ray", "staying_local",
+    "stays_local", "wants_progress",
 ]  # fmt: skip
 
 EngineName = Literal["ray", "local"]
 
-_settings = {"stays_local": False}
+_stays_local: list[bool] = []
+"""As many entries as blocks of `staying_local` are open."""
 
 
 def engine_name(given: EngineName | None) -> EngineName:
@@ -47,15 +50,19 @@ def engine_name(given: EngineName | None) -> EngineName:
     raise FlowError(f"there is no engine {name!r}: use 'ray' or 'local'")
 
 
-def stays_local(*, whether: bool | None = None) -> bool:
-    """Whether flows are built for this process alone, as in virtual time: their nodes need not be picklable then.
+@contextmanager
+def staying_local() -> Iterator[None]:
+    """Flows that are built inside the block are for this process alone, as in virtual time."""
+    _stays_local.append(True)
+    try:
+        yield
+    finally:
+        _stays_local.pop()
 
-    Args:
-        whether: Say so from now on. None: only ask.
-    """
-    if whether is not None:
-        _settings["stays_local"] = whether
-    return _settings["stays_local"]
+
+def stays_local() -> bool:
+    """Whether flows are built for this process alone: their nodes need not be picklable then."""
+    return bool(_stays_local)
 
 
 def wants_progress(given: bool | None) -> bool:

@@ -9,7 +9,6 @@ fails here first.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import random
 import threading
@@ -419,4 +418,4 @@ async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
 def _shuffled(frame: Frame, rng: random.Random) -> Frame:
     order = list(range(len(frame.messages)))
     rng.shuffle(order)
-    return dataclasses.replace(frame, messages=frame.messages.pick(order))
+    return replace(frame, messages=frame.messages.pick(order))

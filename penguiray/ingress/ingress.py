@@ -185,12 +185,7 @@ class Ingress:
 
     def _roots_of(self, trace_id: str) -> list[int]:
         """Inputs under way whose caller gave this trace id, or the one that it follows from."""
-        named = [
-            root
-            for call in self._open.values()
-            for root in self._roots.of_call(call.number)
-            if _given_trace_id(call, root) == trace_id
-        ]
+        named = [root for root in self._roots if _given_trace_id(self._open[call_of(root)], root) == trace_id]
         if named:
             return named
         root = root_of_trace(self._epoch, trace_id, self._number)
@@ -231,8 +226,8 @@ class Ingress:
         A group of one input is closed once nothing else of that input is under way; a group of a key once the call's
         other inputs are done or wait at a join, too.
         """
-        parked = {root for root, _ in report.parked}
-        touched = {*report.roots, *parked, *(failure.root for failure in report.failures)}
+        touched = {*report.roots, *(root for root, _ in report.parked), *(failure.root for failure in report.failures)}
+        ending: dict[int, list[int]] = {}
         for root in touched:
             call = self._open.get(call_of(root))
             if call is None:
@@ -241,9 +236,12 @@ class Ingress:
             stage = self._roots.stuck_at(root)
             rule = None if stage is None else self._plan.stages[stage].last.join
             if stage is not None and rule is not None and not rule.is_by_key:
-                self._sender.control(Kind.CLOSE, stage, call=call.number, messages=Messages([root], [0], [None]))
+                ending.setdefault(stage, []).append(root)
             elif stage is not None:
                 call.park(root)
+        for stage, roots in ending.items():
+            nothing = [0] * len(roots), [None] * len(roots)
+            self._sender.control(Kind.CLOSE, stage, call=0, messages=Messages(roots, *nothing))
         for number in {call_of(root) for root in touched} & self._open.keys():
             self._close_keys(self._open[number])
 

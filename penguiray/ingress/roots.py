@@ -36,6 +36,8 @@ class Roots(Protocol):
 
     def __contains__(self, root: int) -> bool: ...
 
+    def __iter__(self) -> Iterator[int]: ...
+
     def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:
         """Follow roots from their first messages on: for each source a column of their ids."""
         ...
@@ -92,6 +94,9 @@ class StraightRoots:
 
     def __contains__(self, root: int) -> bool:
         return root in self._reported
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._reported)
 
     def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:  # noqa: ARG002 - see Roots
         """See `Roots`; ids are not needed, since a stage has one message of a root."""
@@ -153,6 +158,9 @@ class GeneralRoots:
 
     def __contains__(self, root: int) -> bool:
         return root in self._ledgers
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ledgers)
 
     def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:
         """See `Roots`."""

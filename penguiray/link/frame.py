@@ -36,7 +36,7 @@ class Kind(enum.IntEnum):
     """Messages on a way back: served before data, so that loops end before new work begins."""
 
     CLOSE = 6
-    """Nothing more can come to a join, of an input or of a whole call: its group ends as it is."""
+    """Nothing more can come to a join, of some inputs or of a whole call: their groups end as they are."""
 
     @property
     def is_data(self) -> bool:

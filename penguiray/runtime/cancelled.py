@@ -41,7 +41,9 @@ class Cancelled:
 
     def __contains__(self, root: object) -> bool:
         return isinstance(root, int) and (
-            root in self._roots or call_of(root) in self._calls or ingress_of(root) in self._ingresses
+            root in self._roots
+            or call_of(root) in self._calls
+            or (bool(self._ingresses) and ingress_of(root) in self._ingresses)
         )
 
 

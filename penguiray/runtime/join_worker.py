@@ -44,11 +44,11 @@ class JoinWorker:
             if isinstance(taken, Control):
                 self._close(taken)
             elif len(taken):
-                begun = time.perf_counter()
+                begun = self._bench.clock.now()
                 await self._gather(taken)
-                self._per_message_s = (time.perf_counter() - begun) / len(taken)
+                self._per_message_s = (self._bench.clock.now() - begun) / len(taken)
             for group in self._groups.expire(self._bench.clock.now()):
-                self._end(group, f"within {self._rule.timeout_s:g} s")
+                self._end(group, f" within {self._rule.timeout_s:g} s")
             outbox.flush()
             await outbox.room()
             await asyncio.sleep(0)
@@ -108,12 +108,12 @@ class JoinWorker:
         return keys, failed
 
     def _close(self, control: Control) -> None:
-        """Nothing more can come for an input, or for a whole call."""
+        """Nothing more can come for some inputs, or for a whole call."""
         if control.kind is not Kind.CLOSE:
             return
-        number = control.call if self._rule.is_by_key else control.messages.roots[0]
-        for group in self._groups.close(number):
-            self._end(group, "before there was nothing more to come")
+        for number in [control.call] if self._rule.is_by_key else control.messages.roots:
+            for group in self._groups.close(number):
+                self._end(group, ", and no more can come")
 
     def _end(self, group: Group, when: str) -> None:
         """A group ends that has fewer messages than were asked for, if a number was."""
@@ -123,7 +123,7 @@ class JoinWorker:
         found, wanted, name = len(group.items), self._rule.count, self._node.spec.name
         about = f" for key {group.key[1]!r}" if self._rule.is_by_key else ""
         error = JoinIncomplete(
-            f"{found} of {wanted} messages came{about} {when}; mend the node that gave too few, or use "
+            f"{found} of {wanted} messages came{about}{when}; mend the node that gave too few, or use "
             f"incomplete='partial'",
             node=name,
             found=found,

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
-from penguiray.config import stays_local
+from penguiray.config import staying_local
 from penguiray.errors import FlowError, PenguirayError
 from penguiray.local import LocalEngine
 
@@ -62,12 +62,11 @@ def virtual_time(*, seed: int | None = None, patience_s: float = _PATIENCE_S) ->
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
     LocalEngine.world = clock
-    stays_local(whether=True)
     try:
-        yield clock
+        with staying_local():
+            yield clock
     finally:
         LocalEngine.world = None
-        stays_local(whether=False)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
