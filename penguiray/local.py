@@ -24,6 +24,7 @@ from penguiray.errors import FlowError, PenguirayError, ReplicaLost
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
+from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
@@ -338,10 +339,12 @@ class _Watcher:
         self._thread = threading.Thread(target=self._work, name="penguiray-watch", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        with Uninterrupted():
+            self._thread.start()
 
     def stop(self) -> None:
-        self._is_over.set()
+        with Uninterrupted():
+            self._is_over.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -383,20 +386,20 @@ class _LoopSignal(ThreadSignal):
 
     def set(self) -> None:
         """Wake whoever waits."""
-        if not self._event.is_set():
+        if not self.is_set:
             super().set()
             self._engine.call_soon(self._done.set)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Work until there is news, or wait for the engine's thread."""
         until = None if timeout_s is None else self._engine.clock.now() + timeout_s
-        while not self._event.is_set() and self._engine.works_inline():
+        while not self.is_set and self._engine.works_inline():
             rest_s = None if until is None else max(0.0, until - self._engine.clock.now())
             self._done.clear()
             self._engine.run_inline(self._done, rest_s)
             if rest_s is not None and until is not None and self._engine.clock.now() >= until:
                 break
-        if self._event.is_set() or self._engine.works_inline():
+        if self.is_set or self._engine.works_inline():
             return super().wait(0.0)
         return super().wait(None if until is None else max(0.0, until - self._engine.clock.now()))
 

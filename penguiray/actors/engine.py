@@ -35,6 +35,7 @@ from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartE
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.ingress import Ingress
+from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
 from penguiray.link.wire import unpack_report
@@ -72,7 +73,7 @@ class RayEngine:
             flow: Name of the flow.
             is_named: Whether the run claims its name, so that no other run of the cluster has it.
         """
-        self.lock: AbstractContextManager[Any] = threading.RLock()
+        self.lock: AbstractContextManager[Any] = Uninterrupted()
         self._spec = spec
         self._address = address
         self._token = token
@@ -84,7 +85,7 @@ class RayEngine:
         self._state: EngineState = "starting"
         self._start_error: PenguirayError | None = None
         self._started = ThreadSignal(latched=True)
-        self._is_ending = threading.Event()
+        self._is_ending = False
         self._has_ended = threading.Event()
         self._finish = False
         self._said: set[str] = set()
@@ -114,7 +115,7 @@ class RayEngine:
         self.ingress.refuse_message(root, message_id, error)
 
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
-        if self._pool is not None and not self._is_ending.is_set():
+        if self._pool is not None and not self._is_ending:
             self._pool.cancel(roots, calls)
 
     @property
@@ -147,9 +148,9 @@ class RayEngine:
 
     def stop(self, *, finish: bool) -> None:
         """End all replicas and wait for that."""
-        if not self._is_ending.is_set():
+        if not self._is_ending:
             self._finish = finish
-        self._is_ending.set()
+        self._is_ending = True
         self._events.put(("wake", None, None))
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(_STOP_S)
@@ -158,7 +159,7 @@ class RayEngine:
         """The thread: start, take what comes, end."""
         try:
             self._deploy()
-            while not self._is_ending.is_set():
+            while not self._is_ending:
                 self._take(self._events.get())
         except PenguirayError as error:
             self._fail(error)
@@ -177,7 +178,7 @@ class RayEngine:
             self.ingress.fail(error)
 
     def _end(self) -> None:
-        self._is_ending.set()
+        self._is_ending = True
         try:
             if self._pool is not None and ray.is_initialized():
                 self._pool.stop(finish=self._finish)
@@ -196,7 +197,7 @@ class RayEngine:
             return
         threading.Thread(target=self._renew, name="penguiray-lease", daemon=True).start()
         self._wait_opened(self._opening(pool))
-        if self._is_ending.is_set():
+        if self._is_ending:
             return
         self._transport.connect(pool.by_stage())
         for link in pool.actors:
@@ -207,7 +208,7 @@ class RayEngine:
     def _place(self) -> ReplicaPool | None:
         """Ask Ray for the replicas; None if the run is ending already."""
         connect(self._address, token=self._token)
-        if self._is_ending.is_set():
+        if self._is_ending:
             return None
         self._prepare(totals())
         self._pool = ReplicaPool(self.plan, self._card())
@@ -229,7 +230,7 @@ class RayEngine:
     def _wait_opened(self, opening: Opening) -> None:
         """Take the replicas' answers; whenever none has come for a while, look why they wait."""
         look_at = self.clock.now() + _PLACEMENT_S
-        while opening.waiting and not self._is_ending.is_set():
+        while opening.waiting and not self._is_ending:
             try:
                 step, link, done = self._events.get(timeout=max(0.0, look_at - self.clock.now()))
             except queue.Empty:
@@ -263,7 +264,7 @@ class RayEngine:
 
     def _take(self, event: Event) -> None:
         kind, link, done = event
-        if kind == "gone" and not self._is_ending.is_set():
+        if kind == "gone" and not self._is_ending:
             raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
         if kind == "tick":
             self._warn_of_silence()
@@ -331,8 +332,9 @@ _running: weakref.WeakSet[RayEngine] = weakref.WeakSet()
 
 def begin(engine: RayEngine) -> None:
     """Start an engine's thread, and see to it that the program's end ends it."""
-    _running.add(engine)
-    engine._thread.start()  # noqa: SLF001 - a part of its `open`
+    with Uninterrupted():
+        _running.add(engine)
+        engine._thread.start()  # noqa: SLF001 - a part of its `open`
 
 
 @atexit.register

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import threading
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
@@ -76,21 +78,31 @@ class Engine(Protocol):
 
 
 class ThreadSignal:
-    """Signal for engines that work in another thread than their callers."""
+    """Signal for engines that work in another thread than their callers.
+
+    The news are an entry in a queue that is written in C. `threading.Event` is not: Ctrl-C between two of its steps
+    leaves its lock held, and whoever sets it next waits for ever.
+    """
 
     def __init__(self, *, latched: bool = False) -> None:
         """Make a signal; a latched one stays set, for news that many wait for."""
         self._latched = latched
-        self._event = threading.Event()
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is news of which nobody took note."""
+        return not self._news.empty()
+
     def set(self) -> None:
         """Wake whoever waits; costs little where nobody has looked since the last time."""
-        if self._event.is_set() and not self._waiters:
+        if self.is_set and not self._waiters:
             return
         with self._lock:
-            self._event.set()
+            if not self.is_set:
+                self._news.put(None)
             waiters, self._waiters = self._waiters, []
         for loop, future in waiters:
             if not loop.is_closed():
@@ -98,16 +110,20 @@ class ThreadSignal:
 
     def wait(self, timeout_s: float | None) -> bool:
         """Block the calling thread; Ctrl-C is noticed."""
-        came = self._event.wait(timeout_s)
-        self._take_note()
-        return came
+        try:
+            self._news.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        if self._latched:
+            self._news.put(None)
+        return True
 
     async def wait_async(self, timeout_s: float | None) -> bool:
         """Await on the running loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         with self._lock:
-            if not self._event.is_set():
+            if not self.is_set:
                 self._waiters.append((loop, future))
             else:
                 future.set_result(None)
@@ -116,12 +132,13 @@ class ThreadSignal:
                 await future
         except TimeoutError:
             return False
-        self._take_note()
+        if not self._latched:
+            self._take_note()
         return True
 
     def _take_note(self) -> None:
-        if not self._latched:
-            self._event.clear()
+        with contextlib.suppress(queue.Empty):
+            self._news.get_nowait()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Self, TextIO
 
+from penguiray.interrupts import Uninterrupted
 from penguiray.observe.status import Status
 
 __all__ = ["Progress", "line_of"]
@@ -42,11 +43,13 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self._is_on:
-            self._thread.start()
+            with Uninterrupted():
+                self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_over.set()
+        with Uninterrupted():
+            self._is_over.set()
         if self._is_on:
             self._thread.join()
             if self._has_shown:

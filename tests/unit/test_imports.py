@@ -13,7 +13,7 @@ import penguiray
 ROOT = Path(penguiray.__file__).parent
 LAYERS = (
     {"draw"},
-    {"errors", "events", "clock"},
+    {"errors", "events", "clock", "interrupts"},
     {"graph"},
     {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
