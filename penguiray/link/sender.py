@@ -110,11 +110,19 @@ class Sender:
         for link in self._queues[stage].links:
             self._send(link, kind, messages or Messages([], [], []), call)
 
-    def flush(self) -> None:
-        """Send all that the flush rule and the credit allow."""
+    def flush(self, *, full_only: bool = False) -> None:
+        """Send all that the flush rule and the credit allow, or only what fills a frame."""
         for queue in self._queues.values():
-            while queue.waiting.ids and self._send_next(queue):
-                pass
+            self._flush(queue, full_only=full_only)
+
+    def _flush(self, queue: _Queue, *, full_only: bool = False) -> None:
+        while queue.waiting.ids and self._send_next(queue, full_only=full_only):
+            pass
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether messages wait here for their way on, or back."""
+        return any(queue.waiting.ids for queue in self._queues.values())
 
     @property
     def queued_bytes(self) -> float:
@@ -127,6 +135,11 @@ class Sender:
 
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """Take credit back, and send what waited for it."""
+        self.take_credit(link, feedback)
+        self._flush(self._queues[link.stage])
+
+    def take_credit(self, link: LinkId, feedback: Feedback) -> None:
+        """Take credit back; `flush` sends what waited for it."""
         queue = self._queues[link.stage]
         known = queue.links[link.replica]
         messages, body_bytes = known.unanswered.pop(feedback.sequence)
@@ -134,11 +147,11 @@ class Sender:
         queue.idle += not known.unanswered
         if feedback.service_s > 0:
             queue.service_s = feedback.service_s
-        while queue.waiting.ids and self._send_next(queue):
-            pass
 
-    def _send_next(self, queue: _Queue) -> bool:
+    def _send_next(self, queue: _Queue, *, full_only: bool) -> bool:
         limit, waiting = queue.frame_limit(self._options), len(queue.waiting)
+        if full_only and waiting < limit:
+            return False
         if queue.idle:
             link, share = next(link for link in queue.links if not link.unanswered), -(-waiting // queue.idle)
         elif waiting >= limit:

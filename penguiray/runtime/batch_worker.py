@@ -52,6 +52,12 @@ class BatchWorker:
         """Members that were given up are left out when their batch begins; one that runs has other members too."""
 
     @property
+    def has_more(self) -> bool:
+        """Whether messages wait or batches are under way."""
+        is_busy = self._slots.free < self._bench.stage.concurrency
+        return is_busy or bool(len(self._batcher)) or not self._bench.inbox.is_empty
+
+    @property
     def service_s(self) -> float:
         """Mean time for one message, in seconds."""
         return self._per_message_s

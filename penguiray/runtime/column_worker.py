@@ -26,8 +26,8 @@ from penguiray.runtime.work import Bench, execute, gave_up_on, item_of, outputs_
 
 __all__ = ["ColumnWorker"]
 
-SLICE_S = 0.005
-"""Aim for a slice's length in seconds."""
+SLICE_S = 0.02
+"""Aim for a slice's length in seconds: between two of them the node's thread waits for the loop's."""
 
 
 _DONE = object()
@@ -84,6 +84,11 @@ class ColumnWorker:
         for task, item in self._again.items():
             if item.root in self._bench.cancelled and item.is_pausing:
                 task.cancel()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether messages wait."""
+        return not self._bench.inbox.is_empty
 
     @property
     def service_s(self) -> float:

@@ -51,6 +51,11 @@ class FoldWorker:
         """What was added to a sum stays there; sums of whole calls are dropped by a word of their own."""
 
     @property
+    def has_more(self) -> bool:
+        """Whether messages wait."""
+        return not self._bench.inbox.is_empty
+
+    @property
     def service_s(self) -> float:
         """Mean time for one message, in seconds."""
         return self._per_message_s

@@ -58,6 +58,11 @@ class JoinWorker:
         self._groups.drop(self._bench.cancelled)
 
     @property
+    def has_more(self) -> bool:
+        """Whether messages wait."""
+        return not self._bench.inbox.is_empty
+
+    @property
     def service_s(self) -> float:
         """Mean time for one message, in seconds."""
         return self._per_message_s

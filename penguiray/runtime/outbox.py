@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from penguiray.clock import Clock
 from penguiray.errors import BudgetExceeded, DeadlineExceeded
 from penguiray.graph.spec import Loop
 from penguiray.graph.values import Routed
@@ -20,6 +21,7 @@ from penguiray.link.sender import Sender
 from penguiray.plan.plan import Stage, StageEdge, goes_along
 from penguiray.runtime.bound import Item
 from penguiray.runtime.cancelled import Cancelled
+from penguiray.runtime.pace import Pace
 
 __all__ = ["Outbox"]
 
@@ -53,9 +55,27 @@ class Outbox:
         cancelled: Cancelled,
         on_news: Callable[[], None],
         *,
+        clock: Clock,
+        has_more: Callable[[], bool],
         retention_bytes: int,
     ) -> None:
+        """Wire it up.
+
+        Args:
+            stage: The replica's.
+            sender: Its links to the next stages.
+            counters: What its nodes did, by their names.
+            cancelled: Inputs that were given up.
+            on_news: Called when `take_report` has something to say.
+            clock: Where time comes from.
+            has_more: Whether the replica has more to do at this moment, whose outputs may go along with those here.
+            retention_bytes: See `FlowOptions`.
+        """
         self._cancelled = cancelled
+        self._clock = clock
+        self._has_more = has_more
+        self._pace = Pace()
+        self._later: asyncio.TimerHandle | None = None
         self._stage = stage
         self._sender = sender
         self._counters = counters
@@ -151,15 +171,34 @@ class Outbox:
         self._on_news()
 
     def flush(self) -> None:
-        """Send what may go, and tell the caller's side that there is news."""
+        """Send what may go, and tell the caller's side that there is news.
+
+        While the replica has more to do, what would not fill a frame waits for a moment: see `Pace`.
+        """
+        wait_s = self._pace.wait_s(self._clock.now()) if self._has_more() and not self.is_full else 0.0
+        if wait_s <= 0.0:
+            self._flush_now()
+            return
+        self._sender.flush(full_only=True)
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(wait_s, self._flush_now)
+
+    def _flush_now(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        begun = self._clock.now()
         self._sender.flush()
         self._part()
         if self._report:
             self._on_news()
+        self._pace.sent(begun, self._clock.now())
 
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame of ours was taken by its receiver."""
-        self._sender.on_feedback(link, feedback)
+        self._sender.take_credit(link, feedback)
+        if self._sender.has_waiting:
+            self.flush()
         if not self.is_full:
             self._has_room.set()
 

@@ -106,7 +106,14 @@ class Replica:
         self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}
         self.outbox = Outbox(
-            stage, self.sender, counters, self._cancelled, on_news, retention_bytes=options.retention_bytes
+            stage,
+            self.sender,
+            counters,
+            self._cancelled,
+            on_news,
+            clock=clock,
+            has_more=_never if inline else lambda: self._worker.has_more,
+            retention_bytes=options.retention_bytes,
         )
         """What it gave and has not handed over yet."""
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._cancelled, self._executor, clock, rng)
@@ -236,6 +243,11 @@ async def _opened(node: BoundNode, step: Awaitable[None]) -> None:
         await step
     except Exception as error:
         raise NotOpened(node.spec.name, node.spec.where, CarriedError.of(error)) from error
+
+
+def _never() -> bool:
+    """Where code runs inline it would keep the loop from sending later, and sending costs next to nothing."""
+    return False
 
 
 def _nothing() -> None:

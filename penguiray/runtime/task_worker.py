@@ -63,6 +63,11 @@ class TaskWorker:
                 task.cancel()
 
     @property
+    def has_more(self) -> bool:
+        """Whether messages wait or calls are under way."""
+        return self._slots.free < self._size or not self._bench.inbox.is_empty
+
+    @property
     def service_s(self) -> float:
         """Mean time for one message with all slots in use, in seconds."""
         return self._call_s / self._size

@@ -47,6 +47,11 @@ class Worker(Protocol):
         ...
 
     @property
+    def has_more(self) -> bool:
+        """Whether messages wait, or are worked on, besides those that have just ended."""
+        ...
+
+    @property
     def service_s(self) -> float:
         """Mean time for one message with all slots in use, in seconds; 0 if none was worked on."""
         ...
