@@ -9,6 +9,7 @@ from penguiray.clock import Clock
 from penguiray.errors import BudgetExceeded, Cancelled, FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
+from penguiray.ingress.joins import Joins
 from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
@@ -48,13 +49,13 @@ class Ingress:
         self._clock = clock
         self._sender = Sender(transport, plan.options, epoch=epoch)
         self._batched = [stage.index for stage in plan.stages if stage.last.options.batch]
-        self._joins = plan.joins
-        for index in {*plan.sources, *plan.folds, *self._joins, *self._batched}:
+        for index in {*plan.sources, *plan.folds, *plan.joins, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
         self._number = number
         self._calls = first_call(number)
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
+        self._joins = Joins(plan, self._roots, self._sender, self._open)
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
         self._is_sealed = False
         self.failure: Exception | None = None
@@ -150,7 +151,7 @@ class Ingress:
             call.hinted = self._batched
             for stage in call.hinted:
                 self._sender.control(Kind.END, stage, call=call.number)
-        self._close_keys(call)
+        self._joins.close_keys(call)
         self._advance(call)
 
     def seal(self) -> None:
@@ -180,7 +181,7 @@ class Ingress:
             errors[position_of(root)] = Cancelled(f"input {trace_id!r} was cancelled", trace_id=trace_id)
             self._done(root, [])
         for number in {call_of(root) for root in roots} & self._open.keys():
-            self._close_keys(self._open[number])
+            self._joins.close_keys(self._open[number])
         return len(roots)
 
     def _roots_of(self, trace_id: str) -> list[int]:
@@ -216,44 +217,8 @@ class Ingress:
         self._take_finished(stage, report)
         for failure in report.failures:
             self._take_failure(stage, failure, report.destinations.get(failure.message_id))
-        if self._joins:
-            self._look_at_joins(report)
+        self._joins.look(report)
         self._sender.flush()
-
-    def _look_at_joins(self, report: Report) -> None:
-        """Close groups that can get no more messages: one that waits for nothing would wait for ever.
-
-        A group of one input is closed once nothing else of that input is under way; a group of a key once the call's
-        other inputs are done or wait at a join, too.
-        """
-        touched = {*report.roots, *(root for root, _ in report.parked), *(failure.root for failure in report.failures)}
-        ending: dict[int, list[int]] = {}
-        for root in touched:
-            call = self._open.get(call_of(root))
-            if call is None:
-                continue
-            call.parked.discard(root)
-            stage = self._roots.stuck_at(root)
-            rule = None if stage is None else self._plan.stages[stage].last.join
-            if stage is not None and rule is not None and not rule.is_by_key:
-                ending.setdefault(stage, []).append(root)
-            elif stage is not None:
-                call.park(root)
-        for stage, roots in ending.items():
-            nothing = [0] * len(roots), [None] * len(roots)
-            self._sender.control(Kind.CLOSE, stage, call=0, messages=Messages(roots, *nothing))
-        for number in {call_of(root) for root in touched} & self._open.keys():
-            self._close_keys(self._open[number])
-
-    def _close_keys(self, call: Call) -> None:
-        """Close the first join by key if no other input of the call can bring it a message, or too many wait."""
-        waits_for_all = call.has_ended and call.live == len(call.parked)
-        if not call.parked or not (waits_for_all or call.outside > self._plan.options.max_live_messages):
-            return
-        at = {root: self._roots.stuck_at(root) for root in call.parked}
-        first = min(stage for stage in at.values() if stage is not None)
-        call.parked = {root for root, stage in at.items() if stage != first}
-        self._sender.control(Kind.CLOSE, first, call=call.number)
 
     def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
         """An input could not be sent: it ends here."""
@@ -312,7 +277,7 @@ class Ingress:
         """Keep a failure as a dead letter, and as the error of its input if that has none yet."""
         call = self._open[call_of(failure.root)]
         trace_id = _given_trace_id(call, failure.root) or trace_id_of(self._epoch, failure.root)
-        error = self.dead_letters.add(failure, trace_id)
+        error = self.dead_letters.add(failure, trace_id, is_of_many=call.positions > 1)
         call.errors.setdefault(position_of(failure.root), error)
 
     def _deliver(self, stage: Stage, root: int, message_id: int, values: list[Any]) -> None:

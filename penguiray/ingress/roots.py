@@ -54,6 +54,10 @@ class Roots(Protocol):
         """The join at which a root waits whose other messages are all finished; None for any other root."""
         ...
 
+    def parked_at(self, root: int, stage: int) -> Iterator[int]:
+        """Ids of a root's messages that wait at that join."""
+        ...
+
     def of_call(self, call: int) -> list[int]:
         """Roots of a call that are not done."""
         ...
@@ -130,6 +134,10 @@ class StraightRoots:
     def stuck_at(self, root: int) -> None:
         """See `Roots`."""
 
+    def parked_at(self, root: int, stage: int) -> Iterator[int]:  # noqa: ARG002 - see Roots
+        """See `Roots`."""
+        return iter(())
+
     def of_call(self, call: int) -> list[int]:
         """See `Roots`."""
         return [root for root in self._reported if call_of(root) == call]
@@ -194,6 +202,10 @@ class GeneralRoots:
         """See `Roots`."""
         ledger = self._ledgers.get(root)
         return None if ledger is None else ledger.stuck_at
+
+    def parked_at(self, root: int, stage: int) -> Iterator[int]:
+        """See `Roots`."""
+        return (message_id for message_id, at in self._ledgers[root].parked.items() if at == stage)
 
     def of_call(self, call: int) -> list[int]:
         """See `Roots`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from penguiray.graph.spec import JoinRule
@@ -74,10 +74,22 @@ class Groups:
                 del self._closed[next(iter(self._closed))]
             yield group
 
-    def close(self, number: int) -> list[Group]:
-        """Take out the groups of a call, or for a join by input the one of a root: nothing more can come for them."""
-        names = [(number, None)] if not self._rule.is_by_key else [name for name in self._groups if name[0] == number]
-        return [self._groups.pop(name) for name in names if name in self._groups]
+    def close(self, call: int, roots: Sequence[int], ids: Container[int]) -> list[Group]:
+        """Take out groups for which nothing more can come.
+
+        Args:
+            call: The call whose groups they are, for a join by key.
+            roots: The inputs whose groups they are, for a join by input.
+            ids: Messages that wait. A group that holds none of them has begun since, and stays.
+        """
+        names: list[tuple[int, Hashable]] = [(root, None) for root in roots]
+        if self._rule.is_by_key:
+            names = [name for name in self._groups if name[0] == call]
+        found = [name for name in names if name in self._groups and self._holds(name, ids)]
+        return [self._groups.pop(name) for name in found]
+
+    def _holds(self, name: tuple[int, Hashable], ids: Container[int]) -> bool:
+        return any(item.message_id in ids for item in self._groups[name].items)
 
     def drop(self, roots: Container[int]) -> None:
         """Take out the messages of inputs that were given up."""

@@ -113,12 +113,11 @@ class JoinWorker:
         return keys, failed
 
     def _close(self, control: Control) -> None:
-        """Nothing more can come for some inputs, or for a whole call."""
+        """Nothing more can come for the groups of some inputs, or of a whole call."""
         if control.kind is not Kind.CLOSE:
             return
-        for number in [control.call] if self._rule.is_by_key else control.messages.roots:
-            for group in self._groups.close(number):
-                self._end(group, ", and no more can come")
+        for group in self._groups.close(control.call, control.messages.roots, set(control.messages.ids)):
+            self._end(group, ", and no more can come")
 
     def _end(self, group: Group, when: str) -> None:
         """A group ends that has fewer messages than were asked for, if a number was."""

@@ -35,7 +35,7 @@ def test_keys_meet_within_a_call_and_not_beyond_it() -> None:
     assert groups.add(item(1, 0, 1), "k", 0.0) is None
     assert groups.add(item(2, 0, 2), "k", 0.0) is None
     assert groups.add(item(1, 7, 3), "k", 0.0) is not None
-    assert [group.key for group in groups.close(2)] == [(2, "k")]
+    assert [group.key for group in groups.close(2, [], {2})] == [(2, "k")]
     assert len(groups) == 0
 
 
@@ -50,12 +50,21 @@ def test_a_group_expires_once_and_what_comes_later_is_late() -> None:
     assert groups.wait_s(15.0) == 2.0
 
 
+def test_a_group_that_has_begun_since_the_word_was_said_stays_open() -> None:
+    by_input, by_key = Groups(rule(3)), Groups(rule(3, is_by_key=True))
+    for groups, key in ((by_input, None), (by_key, "k")):
+        groups.add(item(1, 0, 7), key, 0.0)
+        assert groups.close(1, [root_of(1, 0)], {5, 6}) == []
+        (group,) = groups.close(1, [root_of(1, 0)], {6, 7})
+        assert [one.message_id for one in group.items] == [7]
+
+
 def test_given_up_inputs_leave_their_groups() -> None:
     groups = Groups(rule(3, is_by_key=True))
     for number, position in enumerate((0, 1)):
         groups.add(item(1, position, number), "k", 0.0)
     groups.drop({root_of(1, 0)})
-    (group,) = groups.close(1)
+    (group,) = groups.close(1, [], {1})
     assert [one.root for one in group.items] == [root_of(1, 1)]
 
 
@@ -67,5 +76,5 @@ def test_every_message_leaves_in_exactly_one_group(arrivals: list[tuple[int, int
         if group is not None:
             assert len(group.items) == count
             left += [one.message_id for one in group.items]
-    left += [one.message_id for group in groups.close(1) for one in group.items]
+    left += [one.message_id for group in groups.close(1, [], range(len(arrivals))) for one in group.items]
     assert sorted(left) == list(range(len(arrivals)))
