@@ -157,6 +157,8 @@ class NodeError(PenguirayError):
     """Id of the message that the node failed on; the same after a replay."""
     trace_id: str = ""
     """Trace id of the input that the message came from, 32 hexadecimal digits."""
+    index: int = 0
+    """Place of that input among those of its call, from 0."""
 
 
 class MessageTooLarge(PenguirayError):

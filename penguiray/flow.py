@@ -30,7 +30,7 @@ from penguiray.graph.node import Graph, as_graph
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
-from penguiray.ingress.async_inputs import refuse_async
+from penguiray.ingress.arguments import OnError, check_async_inputs, check_inputs, check_on_error
 from penguiray.ingress.engine import Engine
 from penguiray.link.sendable import check_sendable
 from penguiray.names import name_for
@@ -183,10 +183,13 @@ class Flow(Generic[I, O]):
         self,
         inputs: Iterable[I],
         *,
+        ordered: bool = False,
+        on_error: OnError = "raise",
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
         engine: EngineName | None = None,
         address: str | None = None,
         progress: bool | None = None,
-        **wishes: Any,
     ) -> Results[Any]:
         """Start, stream, drain, stop: `for vector in flow.map(urls)`.
 
@@ -203,9 +206,13 @@ class Flow(Generic[I, O]):
             address: See `start`.
             progress: Whether to show progress on stderr once it takes longer than 2 s. None: `PENGUIRAY_PROGRESS`,
                 else yes.
-            **wishes: The arguments above that `Run.map` takes.
+
+        Raises:
+            FlowError: The inputs are a single text or model, or an async iterable; or there is no such `on_error`.
         """
-        refuse_async(inputs, "map")
+        check_inputs(inputs, "map")
+        check_on_error(on_error)
+        wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return Results(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
     def _map(
@@ -252,14 +259,20 @@ class Flow(Generic[I, O]):
         self,
         inputs: Iterable[I] | AsyncIterable[I],
         *,
+        ordered: bool = False,
+        on_error: OnError = "raise",
+        window: int | None = None,
+        headers: Mapping[str, str] | None = None,
         engine: EngineName | None = None,
         address: str | None = None,
-        **wishes: Any,
     ) -> AsyncResults[Any]:
         """Twin of `map` for async code; leave an unfinished loop inside `async with`, which stops the run.
 
         Inputs may also be an async iterable; see `Run.amap`.
         """
+        check_async_inputs(inputs, "amap")
+        check_on_error(on_error)
+        wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return AsyncResults(self._amap(inputs, engine, address, wishes))
 
     async def _amap(
@@ -286,7 +299,8 @@ class Flow(Generic[I, O]):
         progress: bool | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
-        refuse_async(inputs, "collect")
+        check_inputs(inputs, "collect")
+        check_on_error(on_error)
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return list(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
@@ -302,6 +316,8 @@ class Flow(Generic[I, O]):
         address: str | None = None,
     ) -> list[O]:
         """Twin of `collect` for async code."""
+        check_async_inputs(inputs, "acollect")
+        check_on_error(on_error)
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return [result async for result in self._amap(inputs, engine, address, wishes)]
 

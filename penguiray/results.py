@@ -36,6 +36,9 @@ class Results(Iterator[O_co], Generic[O_co]):
     def __next__(self) -> O_co:
         return next(self._items)
 
+    def __repr__(self) -> str:
+        return _shown(self, is_over=self._items.gi_frame is None, how="for, or keep them with list(...)")
+
     def close(self) -> None:
         """Give up what is under way; may be called again."""
         self._items.close()
@@ -69,6 +72,9 @@ class AsyncResults(AsyncIterator[O_co], Generic[O_co]):
     async def __anext__(self) -> O_co:
         return await anext(self._items)
 
+    def __repr__(self) -> str:
+        return _shown(self, is_over=self._items.ag_frame is None, how="async for")
+
     async def aclose(self) -> None:
         """Give up what is under way; may be called again."""
         await self._items.aclose()
@@ -78,6 +84,11 @@ class AsyncResults(AsyncIterator[O_co], Generic[O_co]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _shown(results: object, *, is_over: bool, how: str) -> str:
+    """What a notebook or a print shows of results, which are not there before they are read."""
+    return f"<{type(results).__name__}: {'ended' if is_over else f'read with {how}'}>"
 
 
 def _given() -> ResultError:

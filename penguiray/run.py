@@ -10,9 +10,10 @@ from penguiray.draw.html import beside
 from penguiray.draw.svg import svg_of
 from penguiray.errors import FlowError, ManyResults, NoResult, NotYetError
 from penguiray.graph.picture import diagram_of
-from penguiray.ingress.async_inputs import AsyncInputs, refuse_async
+from penguiray.ingress.arguments import OnError, check_async_inputs, check_inputs, check_on_error
+from penguiray.ingress.async_inputs import AsyncInputs
 from penguiray.ingress.dead_letters import DeadLetter
-from penguiray.ingress.feed import Feed, OnError, check_on_error
+from penguiray.ingress.feed import Feed
 from penguiray.lifecycle import warn_in_loop
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
@@ -233,12 +234,12 @@ class Run(Sending[I, O], Generic[I, O]):
             NodeError: A node failed for good and `on_error` is "raise".
             pydantic.ValidationError: An input does not fit; treated like a node's failure.
         """
-        refuse_async(inputs, "map")
+        check_inputs(inputs, "map")
+        check_on_error(on_error)
         warn_in_loop("map")
         return Results(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 
     def _map(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> Iterator[Any]:
-        check_on_error(on_error)
         self._wait_ready()
         with self._feed(inputs, **wishes) as feed:
             while feed.fill():
@@ -280,13 +281,14 @@ class Run(Sending[I, O], Generic[I, O]):
 
         That one is read by a task of its own, ahead as far as the window allows, and closed when the loop is left.
         """
+        check_async_inputs(inputs, "amap")
+        check_on_error(on_error)
         wishes = {"ordered": ordered, "window": window, "headers": headers}
         if isinstance(inputs, AsyncIterable):
             return AsyncResults(self._amap_awaited(inputs, on_error=on_error, **wishes))
         return AsyncResults(self._amap(inputs, on_error=on_error, **wishes))
 
     async def _amap(self, inputs: Iterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
-        check_on_error(on_error)
         await self.await_ready()
         with self._feed(inputs, **wishes) as feed:
             while feed.fill():
@@ -298,7 +300,6 @@ class Run(Sending[I, O], Generic[I, O]):
                     await asyncio.sleep(0)
 
     async def _amap_awaited(self, inputs: AsyncIterable[I], *, on_error: OnError, **wishes: Any) -> AsyncIterator[Any]:
-        check_on_error(on_error)
         await self.await_ready()
         with self._feed((), **wishes) as feed:
             async with AsyncInputs(feed, inputs) as reading:
@@ -321,7 +322,8 @@ class Run(Sending[I, O], Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """All results of `map` as a list."""
-        refuse_async(inputs, "collect")
+        check_inputs(inputs, "collect")
+        check_on_error(on_error)
         warn_in_loop("collect")
         return list(self._map(inputs, ordered=ordered, on_error=on_error, window=window, headers=headers))
 

@@ -7,11 +7,11 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from penguiray.errors import RunClosed
 from penguiray.graph.spec import FlowSpec
+from penguiray.ingress.arguments import OnError, check_on_error
 from penguiray.ingress.call import State, facts_for
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.engine import Engine
 from penguiray.ingress.exchange import Exchange
-from penguiray.ingress.feed import OnError, check_on_error
 from penguiray.ingress.sent import Outcome
 from penguiray.lifecycle import Lifecycle, warn_in_loop
 from penguiray.results import AsyncResults, Results
@@ -129,8 +129,8 @@ class Sending(Lifecycle, Generic[I, O]):
             while (outcome := exchange.take(waiter, until_idle=until_idle)) is not State.END:
                 if isinstance(outcome, Outcome):
                     yield from _given(outcome, on_error, with_trace)
-                else:
-                    waiter.signal.wait(None)
+                elif not waiter.signal.wait(exchange.patience_s):
+                    exchange.note_silence()
 
     @overload
     def aresults(
@@ -169,8 +169,8 @@ class Sending(Lifecycle, Generic[I, O]):
                 if isinstance(outcome, Outcome):
                     for result in _given(outcome, on_error, with_trace):
                         yield result
-                else:
-                    await waiter.signal.wait_async(None)
+                elif not await waiter.signal.wait_async(exchange.patience_s):
+                    exchange.note_silence()
 
     def _open_exchange(self) -> Exchange:
         with self._engine.lock:

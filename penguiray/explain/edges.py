@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from penguiray.explain.explanation import Statement
+from penguiray.graph.back import given_along
 from penguiray.graph.branches import branch_name
-from penguiray.graph.spec import Edge, FlowSpec, Loop, NodeSpec
+from penguiray.graph.spec import Edge, FlowSpec, Loop, NodeSpec, Shape
 from penguiray.graph.types import is_checked, show
 from penguiray.patterns import IsA
 from penguiray.plan.plan import Plan
@@ -69,7 +70,7 @@ def type_statements(spec: FlowSpec) -> Iterator[Statement]:
         yield _entry(source)
     seen: dict[str, Statement] = {}
     for edge in spec.shape.edges:
-        seen.setdefault(_name(edge), _edge_types(edge))
+        seen.setdefault(_name(edge), _edge_types(edge, spec.shape))
     yield from seen.values()
     for node in spec.shape.nodes:
         if node.options.validate:
@@ -84,15 +85,19 @@ def _entry(source: NodeSpec) -> Statement:
     return Statement("types", subject, "unchecked", _missing(source, "takes"), "decided")
 
 
-def _edge_types(edge: Edge) -> Statement:
-    missing = []
-    if not (_is_said(edge.source.signature.output_type) or _is_by_type(edge)):
+def _edge_types(edge: Edge, shape: Shape) -> Statement:
+    missing, given = [], given_along(edge, shape)
+    if edge.source.join is not None and given is list:
+        missing.append(f"not all that reaches {edge.source.name!r} has a type")
+    elif not (_is_said(given) or _is_by_type(edge)):
         missing.append(_missing(edge.source, "gives"))
     if not _is_said(edge.target.signature.input_type):
         missing.append(_missing(edge.target, "takes"))
     if missing:
         return Statement("types", _name(edge), "unchecked", " and ".join(missing), "decided")
     why = "annotations were compared when the flow was built; values are not checked again on the way"
+    if edge.source.signature.context is not None:
+        why += ", and what is sent with ctx.emit was not compared"
     return Statement("types", _name(edge), "checked", why, "decided")
 
 

@@ -72,8 +72,13 @@ def with_back_edges(shape: Shape, backs: Sequence[Back], max_hops: int, flow: st
 
 
 def given_along(edge: Edge, shape: Shape) -> Any:
-    """Type of the messages that take an edge: a node with ways back may give several, each for one of them."""
+    """Type of the messages that take an edge.
+
+    A node with ways back may give several, each for one of them. A join gives lists of what reaches it.
+    """
     given = edge.source.signature.output_type
+    if edge.source.join is not None and given is list:
+        return _list_of([given_along(into, shape) for into in shape.edges if into.target is edge.source])
     loops = [other.back for other in shape.edges if other.source is edge.source and other.back is not None]
     if not loops:
         return given
@@ -161,6 +166,11 @@ def _check_choice(source: NodeSpec, edges: Sequence[Edge], shape: Shape, flow: s
         f"parameter `ctx: pr.Context` and send back with ctx.emit(value, to=...)",
         node=source.name,
     )
+
+
+def _list_of(members: Sequence[Any]) -> Any:
+    """A list of any of these types; of anything if one of them is not known."""
+    return list[_union_of(members)] if members and all(is_checked(member) for member in members) else list  # type: ignore[misc]  # a type made at run time
 
 
 def _class_of(member: Any) -> Any:

@@ -101,6 +101,7 @@ def order(shape: Shape, flow: str) -> tuple[NodeSpec, ...]:
         left = [f"{node.name} ({node.where})" for node in shape.nodes if node not in done]
         raise FlowError(
             f"flow {flow!r}: the nodes {' >> '.join(left)} form a cycle; leave one edge out of the graph and "
-            f"declare it with back=[pr.Back(from_node, to_node)]"
+            f"declare it with back=[pr.Back(from_node, to_node)]. If a node is meant to stand there twice, use "
+            f"node.options(name=...) for the second"
         )
     return tuple(done)

@@ -56,7 +56,7 @@ class _Declarer:
         self._options = options or NodeOptions()
 
     def _extended(self, options: dict[str, Any]) -> NodeOptions:
-        return self._options.updated(**options)
+        return self._options.updated("options", **options)
 
 
 class NodeDecorator(_Declarer):
@@ -65,6 +65,8 @@ class NodeDecorator(_Declarer):
     A function that returns gives one message, or none for None. A generator gives 0..n, each sent when it is yielded.
     An async function runs many calls at a time in one replica. A second parameter annotated `pr.Context` is given the
     call's context. With `batch=pr.Batch(...)` the function takes a list and returns one entry per input.
+
+    The options, `num_cpus`, `replicas`, `concurrency`, `timeout_s` and others, are those of `pr.NodeOptions`.
 
     Raises:
         FlowError: The function cannot be called with one message, or an option is unknown or out of range.
@@ -145,6 +147,8 @@ class ActorDecorator(_Declarer):
     A classmethod or staticmethod `setup_host`, if the class has one, is called with the constructor's arguments once on
     each host, sync or async, before any replica is built there: the place to download a model for all of them. It
     may be cut off when the run is stopped, and is called again by the next run.
+
+    The options are those of `pr.NodeOptions`.
 
     Raises:
         FlowError: The class has no `__call__` for one message, its `setup_host` needs an object, or an option is

@@ -94,9 +94,11 @@ def as_graph(value: Any, taker: str = "`>>` joins") -> Graph[Any, Any]:
         return fan(*value)
     if isinstance(value, ActorNode):
         raise FlowError(f"{value!r} is not built yet: write {value.name}(...) with its constructor's arguments")
+    if isinstance(value, type):
+        raise FlowError(f"{value.__name__} is a plain class: make it a node with pr.actor(...)({value.__name__}) first")
     if callable(value):
         name = getattr(value, "__name__", repr(value))
-        raise FlowError(f"{name} is a plain function: decorate it with @pr.node (a class with pr.actor(...)) first")
+        raise FlowError(f"{name} is a plain function: decorate it with @pr.node first")
     raise FlowError(f"{taker} nodes, graphs and tuples of them, not {value!r}")
 
 
@@ -146,7 +148,9 @@ class Node(Graph[I_contra, O_co]):
         Raises:
             FlowError: An option is unknown or out of range.
         """
-        return self._with_spec(self._spec.with_options(self._spec.options.updated(**changes)))
+        return self._with_spec(
+            self._spec.with_options(self._spec.options.updated(f"node {self._spec.name!r}", **changes))
+        )
 
     def _with_spec(self, spec: NodeSpec) -> Self:
         return type(self)(spec)
@@ -212,7 +216,9 @@ class ActorNode(Generic[P, I_contra, O_co]):
 
     def options(self, **changes: Any) -> Self:
         """The same class with other options; see `Node.options`."""
-        return type(self)(self._blank.with_options(self._blank.options.updated(**changes)))
+        return type(self)(
+            self._blank.with_options(self._blank.options.updated(f"node {self._blank.name!r}", **changes))
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return by_name(self) or (ActorNode.__new__, (ActorNode,), self.__dict__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from penguiray.errors import FlowError, NotYetError
@@ -143,7 +144,7 @@ class NodeOptions:
             value = getattr(self, option.name)
             check = _CHECKS.get(option.name)
             if value is not UNSET and check is not None and not check(value):
-                raise FlowError(f"option {option.name}={value!r} is out of range; {_RANGES[option.name]}")
+                raise FlowError(f"{option.name}={value!r} cannot be; {_RANGES[option.name]}")
         _refuse_unbuilt(self)
 
     @property
@@ -166,12 +167,29 @@ class NodeOptions:
         """Seconds that one attempt may take, or None for no limit."""
         return None if self.timeout_s is UNSET else self.timeout_s
 
-    def updated(self, **changes: Any) -> NodeOptions:
-        """These options with some of them changed; an unknown name is an error that lists the known ones."""
-        known = {option.name for option in fields(self)}
+    def updated(self, owner: str, /, **changes: Any) -> NodeOptions:
+        """These options with some of them changed.
+
+        Args:
+            owner: Whose they are, for errors.
+            **changes: The options.
+
+        Raises:
+            FlowError: There is no option of that name, or the value cannot be.
+        """
+        known = [option.name for option in fields(self)]
         for name in changes:
-            _require(name in known, "options", f"there is no option {name!r}; known are {', '.join(sorted(known))}")
-        return replace(self, **changes)
+            _require(name in known, owner, f"there is no option {name!r}{_meant(name, known)}")
+        try:
+            return replace(self, **changes)
+        except FlowError as error:
+            raise type(error)(f"{owner}: {error}") from None
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """What to use instead of an unknown option."""
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
 
 
 def _is_replicas(value: Any) -> bool:

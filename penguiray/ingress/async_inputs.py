@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncIterable
 from typing import Any, Self
 
-from penguiray.errors import FlowError
 from penguiray.ingress.feed import Feed
 
-__all__ = ["AsyncInputs", "refuse_async"]
+__all__ = ["AsyncInputs"]
 
 
 class AsyncInputs:
@@ -58,15 +57,3 @@ class AsyncInputs:
         is_left = error is None or isinstance(error, GeneratorExit)
         if is_left and not self._task.cancelled():
             self._task.result()
-
-
-def refuse_async(inputs: Any, call: str) -> None:
-    """Say that a sync call cannot read what has to be awaited.
-
-    Raises:
-        FlowError: The inputs are an async iterable, and no other.
-    """
-    if hasattr(inputs, "__aiter__") and not hasattr(inputs, "__iter__"):
-        raise FlowError(
-            f"{call}() cannot read an async iterable ({type(inputs).__name__}); use a{call}() in async code"
-        )

@@ -9,6 +9,7 @@ from typing import Any
 from penguiray.draw.html import folded, lines, verbatim
 from penguiray.errors import DeadlineExceeded, NodeError
 from penguiray.link.failure import Failure
+from penguiray.link.ids import position_of
 
 __all__ = ["DeadLetter", "DeadLetters"]
 
@@ -52,25 +53,28 @@ class DeadLetters:
         self.total = 0
         """How many there were since the start."""
 
-    def add(self, failure: Failure, trace_id: str) -> NodeError | DeadlineExceeded:
-        """Keep a failure; gives the error for its caller."""
-        error = _error(failure, trace_id)
+    def add(self, failure: Failure, trace_id: str, *, is_of_many: bool) -> NodeError | DeadlineExceeded:
+        """Keep a failure; gives the error for its caller, which says which input it is about if that is one of many."""
+        error = _error(failure, trace_id, is_of_many=is_of_many)
         self.kept.append(DeadLetter(failure.node, failure.restore_value(), error, trace_id))
         self.total += 1
         return error
 
 
-def _error(failure: Failure, trace_id: str) -> NodeError | DeadlineExceeded:
+def _error(failure: Failure, trace_id: str, *, is_of_many: bool) -> NodeError | DeadlineExceeded:
     cause = failure.error.restore()
     if failure.is_late and isinstance(cause, DeadlineExceeded):
         return cause
+    index = position_of(failure.root)
+    whose = f" of inputs[{index}]" if is_of_many else ""
     attempts = "" if failure.attempt == 1 else f" after {failure.attempt} attempts"
     error = NodeError(
-        f"node {failure.node!r} failed on a message{attempts}: {failure.error}",
+        f"node {failure.node!r} failed on a message{whose}{attempts}: {failure.error}",
         node=failure.node,
         attempt=failure.attempt,
         message_id=failure.message_id,
         trace_id=trace_id,
+        index=index,
     )
     error.__cause__ = cause
     return error

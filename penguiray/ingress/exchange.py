@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ from penguiray.ingress.sent import Outcome
 from penguiray.link.message import Facts
 
 __all__ = ["Exchange", "Waiter"]
+
+_log = logging.getLogger("penguiray")
+
+HINT_S = 10.0
+"""How long a reader waits, with nothing under way, before it is said that it may wait for nobody."""
 
 
 class Waiter:
@@ -37,6 +43,7 @@ class Exchange:
         self._engine = engine
         self._check = check
         self._waiters: list[Waiter] = []
+        self._has_hinted = False
         with engine.lock:
             self._call = engine.ingress.open_sent(wake=self._wake)
 
@@ -88,6 +95,23 @@ class Exchange:
         reader.who = _caller()
         with self._engine.lock:
             return self._call.next_outcome(until_idle=until_idle)
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long a reader waits before `note_silence` is due; None once something was said."""
+        return None if self._has_hinted else HINT_S
+
+    def note_silence(self) -> None:
+        """A reader has waited for long: where nothing is under way, say once what it waits for."""
+        with self._engine.lock:
+            if not self._call.is_idle or self._has_hinted:
+                return
+            self._has_hinted = True
+        _log.warning(
+            "run %r: results() waits for more to be sent, and all that was sent is done; if nobody else sends on this "
+            "handle, use results(until_idle=True)",
+            self._engine.plan.name,
+        )
 
     @contextmanager
     def waiting(self, *, reads: bool) -> Iterator[Waiter]:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
-from penguiray.errors import DeadlineExceeded, FlowError, ManyResults
+from penguiray.errors import DeadlineExceeded, ManyResults
+from penguiray.ingress.arguments import OnError
 from penguiray.ingress.call import State, facts_for
 from penguiray.ingress.check import InputCheck
 from penguiray.ingress.engine import Engine
 
-__all__ = ["Feed", "OnError", "check_on_error", "is_loop_running"]
+__all__ = ["Feed", "is_loop_running"]
 
-
-OnError = Literal["raise", "yield", "skip"]
-"""What a map does about an input that fails."""
 
 _SLOW_S = 0.001
 """A read that takes longer than this may wait for something: results are looked after before the next one."""
@@ -175,12 +173,6 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def check_on_error(given: str) -> None:
-    """Raise a FlowError for a word that is not among `OnError`."""
-    if given not in get_args(OnError):
-        raise FlowError(f"on_error={given!r}: use one of {', '.join(map(repr, get_args(OnError)))}")
 
 
 def is_loop_running() -> bool:

@@ -27,7 +27,7 @@ class CarriedError:
     text: str
     """What it says."""
     trace: str
-    """Its traceback where it was raised, chained causes included."""
+    """Its traceback where it was raised, chained causes included; empty for an error of penguiray's own making."""
     data: bytes
     """The exception itself, encoded; empty if it does not survive that."""
     definitions: tuple[tuple[str, bytes], ...] = ()
@@ -38,7 +38,9 @@ class CarriedError:
     @classmethod
     def of(cls, error: BaseException) -> CarriedError:
         """Pack an exception and its causes; what cannot be pickled, or not be unpickled, goes as text."""
-        return cls._of(error, "".join(traceback.format_exception(error))[-_VALUE_LIMIT:], _CAUSES)
+        was_raised = error.__traceback__ is not None or error.__cause__ is not None
+        trace = "".join(traceback.format_exception(error))[-_VALUE_LIMIT:] if was_raised else ""
+        return cls._of(error, trace, _CAUSES)
 
     @classmethod
     def _of(cls, error: BaseException, trace: str, causes: int) -> CarriedError:

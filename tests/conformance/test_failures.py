@@ -150,6 +150,11 @@ def test_map_raises_yields_or_skips_a_failed_input() -> None:
         assert run.collect(range(6), on_error="skip", ordered=True) == [10, 12, 14]
         kept = list(run.map(range(6), on_error="yield", ordered=True))
         assert [type(result) for result in kept] == [int, pr.NodeError] * 3
+        errors = [error for error in kept if isinstance(error, pr.NodeError)]
+        assert [error.index for error in errors] == [1, 3, 5]
+        assert "'refuse_odd' failed on a message of inputs[3]: ValueError: 13" in str(errors[1])
+        with pytest.raises(pr.NodeError, match="'refuse_odd' failed on a message: ValueError: 11"):
+            run.ask(1)
         assert given_before(pr.NodeError, run.map([0, 2, 3, 4], ordered=True)) == [10, 12]
         assert run.ask(0) == 10
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 import penguiray as pr
-from penguiray.ingress import sent
+from penguiray.ingress import exchange, sent
 
 PATIENCE_S = 60.0
 
@@ -45,6 +46,30 @@ def seen(x: int, ctx: pr.Context) -> tuple[str, str]:
 async def never(x: int) -> int:
     await asyncio.Event().wait()
     return x
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_reader_that_waits_for_nobody_is_told_once_what_to_use(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(exchange, "HINT_S", 0.02)
+    with pr.Flow(plus_one).start() as run:
+        run.send(1)
+        reading = run.results()
+        assert next(reading) == 2
+        with ThreadPoolExecutor(1) as pool:
+            later = pool.submit(next, reading)
+            until = time.monotonic() + PATIENCE_S
+            while not caplog.messages and time.monotonic() < until:
+                time.sleep(0.01)
+            run.send(2)
+            assert later.result(PATIENCE_S) == 3
+            later = pool.submit(next, reading)
+            time.sleep(0.1)
+            run.send(3)
+            assert later.result(PATIENCE_S) == 4
+    assert len(caplog.messages) == 1
+    assert "all that was sent is done; if nobody else sends on this handle, use results(until_idle=True)" in caplog.text
 
 
 @pytest.mark.usefixtures("engine")

@@ -160,6 +160,27 @@ def test_edges_whose_types_nobody_knows_are_unchecked_and_say_what_is_missing() 
     assert said(validated, "types", "second") == ("pydantic checks each message", "the node says validate=True", "set")
 
 
+def test_lists_of_a_join_and_what_a_context_emits_are_not_called_checked_where_they_are_not() -> None:
+    @pr.node
+    def known(x: int, ctx: pr.Context) -> int:
+        return x
+
+    @pr.node
+    def unknown(x: int):  # type: ignore[no-untyped-def]  # the case under test
+        return x
+
+    @pr.node
+    def add(xs: list[int]) -> int:
+        return sum(xs)
+
+    other = known.options(name="other")
+    text = str(pr.Flow(known >> (other, unknown) >> pr.join(2) >> add).explain())
+    assert "join >> add: unchecked, because not all that reaches 'join' has a type" in " ".join(text.split())
+    text = " ".join(str(pr.Flow(known >> (other, other.options(name="third")) >> pr.join(2) >> add).explain()).split())
+    assert "join >> add: checked, because annotations were compared" in text
+    assert "what is sent with ctx.emit was not compared" in text
+
+
 def test_branches_are_named_in_the_order_in_which_they_are_tried() -> None:
     routed = explained(pr.route((is_even, first), (lambda x: x > 3, second), default=several))
     assert said(routed, "branches", "route")[0] == "is_even to first, branch 2 to second, default to several"

@@ -109,7 +109,7 @@ def test_things_that_are_no_nodes_are_refused_with_what_to_write() -> None:
 
     for other, hint in (
         (plain, "decorate it with @pr.node"),
-        (Model, "decorate it with @pr.node"),
+        (Model, r"plain class: make it a node with pr.actor\(...\)\(Model\)"),
         (pr.actor(Model), "write Model"),
         (7, "joins nodes, graphs and tuples"),
         ((), "joins nodes, graphs and tuples"),
@@ -119,6 +119,30 @@ def test_things_that_are_no_nodes_are_refused_with_what_to_write() -> None:
             any_join(length, other)
     with pytest.raises(pr.FlowError, match="at least one"):
         pr.fan()
+
+
+def test_a_join_gives_lists_of_what_reaches_it() -> None:
+    @pr.node
+    def number(x: int) -> int:
+        return x
+
+    @pr.node
+    def text(x: int) -> str:
+        return str(x)
+
+    @pr.node
+    def unknown(x: int):  # type: ignore[no-untyped-def]  # what nobody has annotated is not checked
+        return x
+
+    @pr.node
+    def add(xs: list[int]) -> int:
+        return sum(xs)
+
+    twice = number.options(name="twice")
+    pr.Flow(number >> (twice, unknown) >> pr.join(2) >> add)
+    pr.Flow(number >> (twice, twice.options(name="thrice")) >> pr.join(2) >> add)
+    with pytest.raises(pr.FlowError, match=r"'join' .*gives list\[.*\], but 'add' .* takes list\[int\]"):
+        pr.Flow(any_join(number >> (twice, text) >> pr.join(2), add))
 
 
 def test_joining_makes_a_new_graph_and_leaves_its_parts_alone() -> None:

@@ -63,13 +63,15 @@ def test_the_table_of_defaults() -> None:
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
-    with pytest.raises(pr.FlowError, match=f"option {next(iter(wrong))}=.* is out of range; give"):
+    with pytest.raises(pr.FlowError, match=f"node 'sync': {next(iter(wrong))}=.* cannot be; give"):
         sync.options(**wrong)
 
 
-def test_an_unknown_option_lists_the_known_ones() -> None:
-    with pytest.raises(pr.FlowError, match="no option 'gpus'; known are batch, concurrency"):
+def test_an_unknown_option_is_told_what_was_meant_or_which_there_are() -> None:
+    with pytest.raises(pr.FlowError, match="node 'sync': there is no option 'gpus'; did you mean 'num_gpus'"):
         sync.options(gpus=1)
+    with pytest.raises(pr.FlowError, match="no option 'colour'; there are batch, concurrency"):
+        pr.node(colour=1)  # type: ignore[call-overload]  # the mistake under test
 
 
 def test_options_that_are_not_built_yet_say_so() -> None:
