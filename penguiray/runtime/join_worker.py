@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import reprlib
 import time
 from collections.abc import Hashable
 from itertools import zip_longest
@@ -19,6 +20,9 @@ from penguiray.runtime.work import Bench, gave_up_on, item_of
 __all__ = ["JoinWorker"]
 
 _SLICE = 64
+
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 80
 
 
 class JoinWorker:
@@ -127,8 +131,8 @@ class JoinWorker:
         found, wanted, name = len(group.items), self._rule.count, self._node.spec.name
         about = f" for key {group.key[1]!r}" if self._rule.is_by_key else ""
         error = JoinIncomplete(
-            f"{found} of {wanted} messages came{about}{when}; mend the node that gave too few, or use "
-            f"incomplete='partial'",
+            f"{found} of {wanted} messages came{about}{when}: {_shown(group.items)}; mend the node that gave too few, or "
+            f"use incomplete='partial'",
             node=name,
             found=found,
             wanted=wanted,
@@ -145,6 +149,14 @@ class JoinWorker:
         owner.hops = _most(group.items)
         self._bench.outbox.finish(owner, [[item.value for item in group.items]])
         self._node.count.given += 1
+
+
+def _shown(items: list[Item]) -> str:
+    """What came, in a few words: it tells from which node."""
+    try:
+        return _SHORT.repr([item.value for item in items])
+    except Exception:  # noqa: BLE001 - a user's `__repr__` is user code
+        return f"a {type(items[0].value).__name__} whose repr raises"
 
 
 def _most(items: list[Item]) -> Hops | None:
