@@ -139,6 +139,16 @@ class Call:
                 self._move_head()
         self._wake()
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether `put_many` may be used: nothing has to be said about single inputs."""
+        return not (self._ordered or self.errors or self.given or self.parked)
+
+    def put_many(self, values: list[Any]) -> None:
+        """As many inputs are done as there are values, each with one of them."""
+        self._hand_on(values, len(values), None)
+        self._wake()
+
     def _count_given(self, position: int, values: int, *, is_done: bool) -> None:
         if not is_done:
             self.given[position] = self.given.get(position, 0) + values

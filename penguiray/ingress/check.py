@@ -34,6 +34,14 @@ class InputCheck:
         """
         return [value if check is None else check(value) for check in self._checks]
 
+    def columns(self, values: list[Any]) -> list[list[Any]]:
+        """Like a call for each of many inputs: for each source its checked values.
+
+        Raises:
+            pydantic.ValidationError: One of them does not fit.
+        """
+        return [list(values) if check is None else [check(value) for value in values] for check in self._checks]
+
 
 def _validator(annotation: Any) -> Callable[[Any], Any] | None:
     if not is_checked(annotation) or annotation is object:

@@ -105,27 +105,27 @@ class Feed:
 
     def admit(self, values: list[Any]) -> None:
         """Check values and take them in; those before and behind one that does not fit are not held up by it."""
-        columns: list[list[Any]] = []
-        for place, value in enumerate(values):
-            try:
-                checked = self._check(value)
-            except ValueError as error:
-                if self._is_ask:
-                    raise
-                self._submit(columns)
-                with self._engine.lock:
-                    self._engine.ingress.refuse(self._call, error)
-                self.admit(values[place + 1 :])
-                return
-            columns = columns or [[] for _ in checked]
-            for column, one in zip(columns, checked, strict=True):
-                column.append(one)
-        self._submit(columns)
+        try:
+            columns = self._check.columns(values)
+        except ValueError as error:
+            if self._is_ask:
+                raise
+            self._admit_others(values, error)
+        else:
+            self._submit(columns)
+
+    def _admit_others(self, values: list[Any], error: ValueError) -> None:
+        """Take values in one by one, of which one or more do not fit."""
+        if len(values) == 1:
+            with self._engine.lock:
+                self._engine.ingress.refuse(self._call, error)
+            return
+        for value in values:
+            self.admit([value])
 
     def _submit(self, columns: list[list[Any]]) -> None:
-        if columns:
-            with self._engine.lock:
-                self._engine.ingress.admit(self._call, columns)
+        with self._engine.lock:
+            self._engine.ingress.admit(self._call, columns)
 
     def outputs(self, on_error: OnError) -> Iterator[Any]:
         """What has come so far; raises for a failed input if that is asked for."""

@@ -235,6 +235,9 @@ class Ingress:
 
     def _take_finished(self, stage: Stage, report: Report) -> None:
         gives_now = stage.is_end and not stage.last.signature.is_stream
+        if gives_now and len(report.ids) > 1 and not report.destinations and set(report.counts) == {1}:
+            self._take_single_results(stage, report)
+            return
         finish, results, first, destinations = self._roots.finish, report.results, 0, report.destinations
         for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
             chosen = destinations.get(message_id) if destinations else None
@@ -250,6 +253,34 @@ class Ingress:
                 self._end_over_budget(stage, root, message_id)
             elif values and news is News.OPEN:
                 self._deliver(stage, root, message_id, values)
+
+    def _take_single_results(self, stage: Stage, report: Report) -> None:
+        """What `_take_finished` does, for many messages that each gave one result: those are handed on together."""
+        done: dict[int, tuple[list[int], list[Any]]] = {}
+        finish = self._roots.finish
+        for root, message_id, value in zip(report.roots, report.ids, report.results, strict=True):
+            news = finish(stage, root, message_id, 1)
+            if news is News.DONE:
+                roots, values = done.setdefault(call_of(root), ([], []))
+                roots.append(root)
+                values.append(value)
+            elif news is News.OVER:
+                self._end_over_budget(stage, root, message_id)
+            elif news is News.OPEN:
+                self._deliver(stage, root, message_id, [value])
+        for number, (roots, values) in done.items():
+            self._done_many(self._open[number], roots, values)
+
+    def _done_many(self, call: Call, roots: list[int], values: list[Any]) -> None:
+        if not call.takes_many or any(type(value) is LostValue for value in values):
+            for root, value in zip(roots, values, strict=True):
+                self._done(root, [value])
+            return
+        call.live -= len(roots)
+        self.roots_done += len(roots)
+        call.put_many(values)
+        if not call.live and call.has_ended:
+            self._advance(call)
 
     def _take_failure(self, stage: Stage, failure: Failure, chosen: Chosen | None) -> None:
         news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, chosen)

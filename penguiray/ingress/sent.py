@@ -81,6 +81,11 @@ class SentCall(Call):
         self.unread = len(self._outcomes)
         self._wake()
 
+    @property
+    def takes_many(self) -> bool:
+        """Never: each result is given with the trace id of its input."""
+        return False
+
     def next_outcome(self, *, until_idle: bool) -> Outcome | State:
         """The oldest result that nobody has read.
 

@@ -131,8 +131,8 @@ class JoinWorker:
         found, wanted, name = len(group.items), self._rule.count, self._node.spec.name
         about = f" for key {group.key[1]!r}" if self._rule.is_by_key else ""
         error = JoinIncomplete(
-            f"{found} of {wanted} messages came{about}{when}: {_shown(group.items)}; mend the node that gave too few, or "
-            f"use incomplete='partial'",
+            f"{found} of {wanted} messages came{about}{when}: {_shown(group.items)}; mend the node that gave too few, "
+            f"or use incomplete='partial'",
             node=name,
             found=found,
             wanted=wanted,

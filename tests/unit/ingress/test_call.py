@@ -123,3 +123,21 @@ def test_facts_are_kept_only_where_something_was_said() -> None:
 def test_headers_are_pairs_of_texts() -> None:
     with pytest.raises(TypeError, match="headers are pairs of texts, not 'a': 3"):
         facts_for(None, {"a": 3}, None, 0.0)  # type: ignore[dict-item]  # what is tested
+
+
+def test_many_inputs_that_gave_one_result_each_are_handed_on_together() -> None:
+    call = made(ordered=False)
+    assert call.takes_many
+    call.put_many(["a", "b", "c"])
+    part = call.take()
+    assert isinstance(part, Part)
+    assert (part.values, part.ended, part.error) == (["a", "b", "c"], 3, None)
+
+
+def test_inputs_of_which_something_is_to_be_said_are_not_taken_together() -> None:
+    assert not made(ordered=True).takes_many
+    failed, streamed, waiting = (made(ordered=False) for _ in range(3))
+    failed.errors[0] = ValueError()
+    streamed.put(0, ["first"], is_done=False)
+    waiting.park(7)
+    assert not (failed.takes_many or streamed.takes_many or waiting.takes_many)
