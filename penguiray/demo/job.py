@@ -1,5 +1,6 @@
 """The demo's flow, and one run of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import penguiray as pr
@@ -7,7 +8,7 @@ from penguiray.config import EngineName
 from penguiray.demo.duplicates import Pair, near_duplicates
 from penguiray.demo.embed import embed
 from penguiray.demo.functions import split
-from penguiray.demo.modules import ModuleFile, broken_files, read, stdlib_files
+from penguiray.demo.modules import ModuleFile, broken_files, read
 from penguiray.demo.normalise import normalise
 from penguiray.demo.report import file_of
 from penguiray.observe.progress import Progress
@@ -32,17 +33,16 @@ def build_flow() -> pr.Flow[ModuleFile, Pair]:
     return pr.Flow(read >> split >> normalise >> embed() >> near_duplicates, name="near-duplicates")
 
 
-def run_demo(*, engine: EngineName | None = None, limit: int | None = None, progress: bool = False) -> DemoResult:
-    """Run the flow over this Python's standard library and the three broken files.
+def run_demo(modules: Iterable[ModuleFile], *, engine: EngineName | None = None, progress: bool = False) -> DemoResult:
+    """Run the flow over modules of this Python's standard library, and over the three broken files.
 
     Args:
+        modules: See `stdlib_files`.
         engine: See `Flow.start`.
-        limit: Only the first so many modules of the library; None takes all.
         progress: Whether to show progress on stderr.
     """
-    modules = stdlib_files(limit) + broken_files()
     with build_flow().start(engine=engine) as run, Progress(run.status, is_on=progress):
-        pairs = run.collect(modules, on_error="skip")
+        pairs = run.collect([*modules, *broken_files()], on_error="skip")
     return DemoResult(
         pairs=sorted(pairs, key=lambda pair: pair.rank),
         dead_letters=sorted(run.dead_letters(), key=file_of),

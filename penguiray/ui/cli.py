@@ -41,10 +41,11 @@ def demo(engine: EngineName | None, output: Path, top: int, limit: int | None) -
     Three broken files that ship with the demo join the modules, to show what becomes of failures.
     """
     from penguiray.demo.job import run_demo  # noqa: PLC0415 - see the module's docstring
+    from penguiray.demo.modules import stdlib_files  # noqa: PLC0415 - as above
     from penguiray.demo.report import dead_letter_lines, pair_lines, write_rows  # noqa: PLC0415
     from penguiray.ui.summary import summary_lines  # noqa: PLC0415
 
-    result = run_demo(engine=engine, limit=limit, progress=wants_progress(None))
+    result = run_demo(stdlib_files(limit), engine=engine, progress=wants_progress(None))
     write_rows(result.pairs, output)
     click.echo(f"{len(result.pairs):,} pairs of functions that look alike, in {output}. The most similar:")
     _echo(pair_lines(result.pairs, top))

@@ -85,7 +85,7 @@ def test_without_a_count_a_join_gives_all_of_an_input_once_nothing_more_can_come
 
 @pytest.mark.usefixtures("engine")
 def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() -> None:
-    flow = pr.Flow(enter >> (double, positive) >> pr.join(2, name="both") >> total)
+    flow = pr.Flow(pr.fan(double, positive) >> pr.join(2, name="both") >> total)
     with flow.start() as run:
         assert run.ask(3) == 9
         with pytest.raises(pr.NodeError) as caught:
@@ -101,13 +101,13 @@ def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() ->
 @pytest.mark.usefixtures("engine")
 def test_a_join_inside_a_branch_closes_before_the_one_behind_it() -> None:
     inner = copies >> pr.join(name="inner") >> total
-    flow = pr.Flow(enter >> (inner, negate) >> pr.join(2, name="outer") >> ordered)
+    flow = pr.Flow(pr.fan(inner, negate) >> pr.join(2, name="outer") >> ordered)
     assert sorted(flow.collect([2, 3, 5])) == [(-5, 25), (-3, 9), (-2, 4)]
 
 
 @pytest.mark.usefixtures("engine")
 def test_partial_gives_what_came() -> None:
-    flow = pr.Flow(enter >> (double, positive) >> pr.join(2, incomplete="partial") >> ordered)
+    flow = pr.Flow(pr.fan(double, positive) >> pr.join(2, incomplete="partial") >> ordered)
     with flow.start() as run:
         assert run.ask(-3) == (-6,)
         assert run.ask(3) == (3, 6)
@@ -160,7 +160,7 @@ def test_a_group_that_is_not_complete_in_time_fails_and_what_comes_later_is_drop
             await asyncio.sleep(0.005)
         return x
 
-    flow = pr.Flow(enter >> (double, late) >> pr.join(2, timeout_s=0.02) >> total)
+    flow = pr.Flow(pr.fan(double, late) >> pr.join(2, timeout_s=0.02) >> total)
     with flow.start() as run:
         outcome: list[Any] = []
         asking = threading.Thread(target=lambda: outcome.extend(run.map([5], on_error="yield")))
@@ -210,7 +210,7 @@ def test_a_cancelled_input_leaves_its_group() -> None:
         await asyncio.sleep(60 if x == 1 else 0)
         return x
 
-    with pr.Flow(enter >> (double, stay) >> pr.join(2) >> ordered).start() as run:
+    with pr.Flow(pr.fan(double, stay) >> pr.join(2) >> ordered).start() as run:
         with pytest.raises(pr.DeadlineExceeded):
             run.ask(1, timeout_s=0.3)
         assert run.ask(2) == (2, 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -120,29 +121,17 @@ JOINS = """
 """
 
 
-def test_a_cluster_that_wants_a_token_or_has_another_ray_is_told_in_one_sentence(
-    ray_cluster: str, tmp_path: Path
-) -> None:
-    script = write_script(tmp_path, JOINS)
-    home = {"HOME": str(tmp_path)}
+@pytest.fixture(scope="module", autouse=True)
+def refused(ray_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Driver]]:
+    """Programs that a cluster does not let in. Ray takes 20 s to say so, which the tests before the last one fill."""
+    folder = tmp_path_factory.mktemp("refused")
+    script = write_script(folder, JOINS)
     without = [name for name in os.environ if name.startswith("RAY_")]
     with (
-        Driver(script, ray_cluster, "", cwd=tmp_path, env=home, without=without) as stranger,
-        Driver(script, ray_cluster, "2.11.0", cwd=tmp_path) as old,
+        Driver(script, ray_cluster, "", cwd=folder, env={"HOME": str(folder)}, without=without) as stranger,
+        Driver(script, ray_cluster, "2.11.0", cwd=folder) as old,
     ):
-        text = old.said("ERROR")
-        assert re.match(rf"the cluster at '{ray_cluster}' has Ray 2\.\d+\.\d+ on Python 3\.\S+, and this program", text)
-        assert re.search(
-            r"has Ray 2\.11\.0 on Python 3\.\S+: both must be the same\. Run this program with Ray 2\.\d+", text
-        )
-        old_s = float(old.said("SECONDS"))
-        text = stranger.said("ERROR")
-        assert re.match(rf"something listens at '{ray_cluster}', but did not let this program in", text), text
-        assert "RAY_AUTH_MODE is unset here; before the program starts, set RAY_AUTH_MODE=token" in text
-        stranger_s = float(stranger.said("SECONDS"))
-        assert (old.ended(20), stranger.ended(20)) == (0, 0)
-    measured(f"another Ray is told after {old_s:.1f} s, a missing token after {stranger_s:.1f} s")
-    assert max(old_s, stranger_s) < 25
+        yield {"stranger": stranger, "old": old}
 
 
 HIDES = """
@@ -251,3 +240,22 @@ def test_a_node_that_waits_for_its_place_warns_and_starts_when_it_is_free(caplog
 
     with waiter:
         assert waiter.ask(3, timeout_s=20) == 3
+
+
+def test_a_cluster_that_wants_a_token_or_has_another_ray_is_told_in_one_sentence(
+    ray_cluster: str, refused: dict[str, Driver]
+) -> None:
+    old, stranger = refused["old"], refused["stranger"]
+    text = old.said("ERROR")
+    assert re.match(rf"the cluster at '{ray_cluster}' has Ray 2\.\d+\.\d+ on Python 3\.\S+, and this program", text)
+    assert re.search(
+        r"has Ray 2\.11\.0 on Python 3\.\S+: both must be the same\. Run this program with Ray 2\.\d+", text
+    )
+    old_s = float(old.said("SECONDS"))
+    text = stranger.said("ERROR")
+    assert re.match(rf"something listens at '{ray_cluster}', but did not let this program in", text), text
+    assert "RAY_AUTH_MODE is unset here; before the program starts, set RAY_AUTH_MODE=token" in text
+    stranger_s = float(stranger.said("SECONDS"))
+    assert (old.ended(20), stranger.ended(20)) == (0, 0)
+    measured(f"another Ray is told after {old_s:.1f} s, a missing token after {stranger_s:.1f} s")
+    assert max(old_s, stranger_s) < 25
