@@ -59,7 +59,7 @@ def credit_statements(plan: Plan) -> Iterator[Statement]:
     )  # fmt: skip
     yield Statement(
         "credit", plan.name, f"frames of up to {options.frame_messages:,} messages",
-        "a busy link gathers messages, an idle one sends at once", _origin(plan, "frame_messages"),
+        "a busy link or replica gathers messages, an idle one sends at once", _origin(plan, "frame_messages"),
     )  # fmt: skip
     yield Statement(
         "credit", plan.name, f"buffers above {in_bytes(options.inline_limit_bytes)} go beside the frame",

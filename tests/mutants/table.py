@@ -33,6 +33,7 @@ CREDIT = ("unit/link/test_credit.py", "unit/link/test_sender.py")
 COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
 ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
+PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
 COLUMNS = ("unit/runtime/test_columns.py",)
 LOOPS = ("conformance/test_loops.py",)
@@ -222,6 +223,36 @@ MUTANTS = (
     Mutant(
         "batching", "None is nothing", "runtime/columns.py",
         "else [] if row is None else [row]", "else [row]", COLUMNS,
+    ),
+    Mutant(
+        "joins", "a group that has begun since the word to close stays open", "runtime/groups.py",
+        "name in self._groups and self._holds(name, ids)", "name in self._groups", ("unit/runtime/test_groups.py",),
+    ),
+    # -- pace
+    Mutant(
+        "pace", "what waits is sent by a timer", "runtime/outbox.py",
+        "call_later(wait_s, self._flush_now)", "call_later(wait_s + 600.0, self._flush_now)", PACE,
+    ),
+    Mutant(
+        "pace", "a full frame does not wait", "runtime/outbox.py",
+        "self._sender.flush(full_only=True)", "self._sender.has_waiting", PACE,
+    ),
+    Mutant(
+        "pace", "nothing waits for long", "runtime/pace.py",
+        "min(_WORK_PER_SEND * (ended - begun), _LONGEST_S)", "_WORK_PER_SEND * (ended - begun)", PACE,
+    ),
+    Mutant(
+        "pace", "who has no more to do sends at once", "runtime/outbox.py",
+        "if self._has_more() and not self.is_full", "if not self.is_full", PACE,
+    ),
+    # -- results in bulk
+    Mutant(
+        "completion", "many inputs that end together are as many fewer under way", "ingress/ingress.py",
+        "call.live -= len(roots)", "call.live -= 1", ("conformance/test_flows.py",),
+    ),
+    Mutant(
+        "completion", "an ordered call takes results one by one", "ingress/call.py",
+        "not (self._ordered or self.errors", "not (self.errors", ("unit/ingress/test_call.py",),
     ),
     # -- ids
     Mutant(

@@ -140,4 +140,4 @@ def test_inputs_of_which_something_is_to_be_said_are_not_taken_together() -> Non
     failed.errors[0] = ValueError()
     streamed.put(0, ["first"], is_done=False)
     waiting.park(7)
-    assert not (failed.takes_many or streamed.takes_many or waiting.takes_many)
+    assert [call.takes_many for call in (failed, streamed, waiting)] == [False] * 3
