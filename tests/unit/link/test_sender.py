@@ -51,6 +51,19 @@ def answer(sender: Sender, frame: Frame, service_s: float = 0.0) -> None:
     sender.on_feedback(frame.link, Feedback(frame.sequence, service_s))
 
 
+def test_what_waits_for_a_way_back_is_not_counted_and_so_holds_up_nobody() -> None:
+    wire = Recording()
+    sender = made(wire)
+    sender.connect(1, 1, is_back=True)
+    offer(sender, 0, 1)
+    for number in (2, 3, 4):
+        sender.offer(1, 1, number, number, None)
+    assert (sender.queued, sender.has_waiting) == (2, True)
+    sender.flush()
+    assert [(frame.kind, len(frame.messages)) for frame in wire.frames] == [(Kind.DATA, 2), (Kind.BACK, 3)]
+    assert (sender.queued, sender.has_waiting) == (0, False)
+
+
 def test_an_idle_link_sends_at_once_and_a_busy_one_gathers() -> None:
     wire = Recording()
     sender = made(wire)
