@@ -12,7 +12,7 @@ __all__ = ["InputCheck"]
 
 
 class InputCheck:
-    """Turns an input into one checked value for each source of the flow."""
+    """Turns inputs into checked values, a column for each source of the flow."""
 
     __slots__ = ("_checks",)
 
@@ -26,19 +26,11 @@ class InputCheck:
                 known[key] = _validator(annotation)
             self._checks.append(known[key])
 
-    def __call__(self, value: Any) -> list[Any]:
-        """Check an input.
-
-        Raises:
-            pydantic.ValidationError: It does not fit a source's annotation; says the path of the field.
-        """
-        return [value if check is None else check(value) for check in self._checks]
-
     def columns(self, values: list[Any]) -> list[list[Any]]:
-        """Like a call for each of many inputs: for each source its checked values.
+        """Check inputs; gives for each source its values.
 
         Raises:
-            pydantic.ValidationError: One of them does not fit.
+            pydantic.ValidationError: One of them does not fit a source's annotation; says the path of the field.
         """
         return [list(values) if check is None else [check(value) for value in values] for check in self._checks]
 

@@ -49,7 +49,7 @@ class Exchange:
 
     def checked(self, value: Any) -> list[list[Any]]:
         """An input as the ingress takes it; raises what its check raises."""
-        return [[one] for one in self._check(value)]
+        return self._check.columns([value])
 
     def offer(self, columns: list[list[Any]], facts: Facts | None) -> str | None:
         """Send an input if there is room for it.

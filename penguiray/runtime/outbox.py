@@ -175,8 +175,8 @@ class Outbox:
 
         While the replica has more to do, what would not fill a frame waits for a moment: see `Pace`.
         """
-        wait_s = self._pace.wait_s(self._clock.now()) if self._has_more() and not self.is_full else 0.0
-        if wait_s <= 0.0:
+        wait_s = self._pace.wait_s(self._clock.now()) if self._has_more() else 0.0
+        if wait_s <= 0.0 or self.is_full:
             self._flush_now()
             return
         self._sender.flush(full_only=True)
