@@ -201,7 +201,7 @@ class Flow(Generic[I, O]):
             ordered: Give results in the order of the inputs.
             on_error: Raise at a failed input's place, yield its error, or skip it.
             window: Inputs that may be under way.
-            headers: What nodes see as `ctx.headers`.
+            headers: What nodes see as `ctx.headers`; `priority` there is `high`, `normal` or `low`.
             engine: See `start`.
             address: See `start`.
             progress: Whether to show progress on stderr once it takes longer than 2 s. None: `PENGUIRAY_PROGRESS`,

@@ -419,6 +419,12 @@ async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
 
 
 def _shuffled(frame: Frame, rng: random.Random) -> Frame:
-    order = list(range(len(frame.messages)))
+    """The frame with its messages in another order, but for those of one key."""
+    messages = frame.messages
+    order = list(range(len(messages)))
     rng.shuffle(order)
-    return replace(frame, messages=frame.messages.pick(order))
+    if messages.keys:
+        keys = [messages.keys.get(message_id) for message_id in messages.ids]
+        first = {key: iter(sorted(place for place in order if keys[place] == key)) for key in set(keys) - {None}}
+        order = [place if keys[place] is None else next(first[keys[place]]) for place in order]
+    return replace(frame, messages=messages.pick(order))

@@ -57,7 +57,7 @@ class Run(Sending[I, O], Generic[I, O]):
             value: The input, checked by pydantic against the first node's annotation.
             timeout_s: Longest wait in seconds; travels along as the message's deadline. None: no limit.
             trace_id: What nodes see as `ctx.trace_id`. None: derived from the input's place in the run.
-            headers: What nodes see as `ctx.headers`.
+            headers: What nodes see as `ctx.headers`; `priority` there is `high`, `normal` or `low`.
 
         Raises:
             NodeError: A node failed on it for good; the user's exception is the `__cause__`.
@@ -228,7 +228,7 @@ class Run(Sending[I, O], Generic[I, O]):
             on_error: What to do about an input that fails: raise at its place, yield the error, or skip it. Results
                 that it had given before are given. What a node gave up on is in `dead_letters()` either way.
             window: Inputs that may be under way. None: follows the flow's pace, from 4 times its concurrency.
-            headers: What nodes see as `ctx.headers`.
+            headers: What nodes see as `ctx.headers`; `priority` there is `high`, `normal` or `low`.
 
         Raises:
             NodeError: A node failed for good and `on_error` is "raise".

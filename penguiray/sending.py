@@ -40,7 +40,7 @@ class Sending(Lifecycle, Generic[I, O]):
         Args:
             value: The input, checked by pydantic against the first node's annotation.
             trace_id: What nodes see as `ctx.trace_id`. None: derived from the input's place in the run.
-            headers: What nodes see as `ctx.headers`.
+            headers: What nodes see as `ctx.headers`; `priority` there is `high`, `normal` or `low`.
 
         Returns:
             The trace id of the input, by which `results(with_trace=True)` and errors name it.

@@ -64,8 +64,7 @@ class CallTransport:
         link = frame.link
         attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
         actor = self._actors[link]
-        receive = actor.receive_back if frame.kind is Kind.BACK else actor.receive
-        ref = receive.remote(header, data, *attachments)
+        ref = _receive(actor, frame.kind).remote(header, data, *attachments)
         answer: Future[Any] = ref.future()
         answer.add_done_callback(lambda done: self._on_answer(link, done))
         return len(header) + len(data) + sum(buffer.nbytes for buffer in buffers)
@@ -78,6 +77,13 @@ class CallTransport:
     def _pack(self, frame: Frame, limit: int | None) -> tuple[bytes, bytes, list[memoryview]]:
         now, inline_limit = self._clock.now(), self._options.inline_limit_bytes
         return pack_frame(frame, self._known[frame.link], now=now, inline_limit=inline_limit, limit=limit)
+
+
+def _receive(actor: Any, kind: Kind) -> Any:
+    """The method for frames of a kind: each has a thread of its own, so the urgent ones wait for no others."""
+    if kind in {Kind.BACK, Kind.HIGH}:
+        return actor.receive_first
+    return actor.receive_low if kind is Kind.LOW else actor.receive
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:

@@ -20,10 +20,10 @@ from penguiray.runtime.rate import Grant
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
-CONCURRENCY_GROUPS = {"data": 1, "back": 1, "collect": 1, "attached": MOST_ATTACHED, "control": 2}
-"""`data` keeps the order of frames with its one thread, and a frame stays there until it is worked on; `back` lets
-messages on a way back pass those. Each attached process has a thread of `attached` to wait in. A running node never
-holds up the others."""
+CONCURRENCY_GROUPS = {"data": 1, "first": 1, "low": 1, "collect": 1, "attached": MOST_ATTACHED, "control": 2}
+"""`data` keeps the order of frames with its one thread, and a frame stays there until it is worked on; `first` lets
+messages on a way back and urgent ones pass those, and `low` has those that all others pass. Each attached process has a
+thread of `attached` to wait in. A running node never holds up the others."""
 
 
 class ReplicaActor:
@@ -96,9 +96,14 @@ class ReplicaActor:
         """See `ReplicaProcess.receive`."""
         return self._process.receive(header, data, attachments)
 
-    @ray.method(concurrency_group="back")
-    def receive_back(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
-        """Like `receive`, for messages on a way back."""
+    @ray.method(concurrency_group="first")
+    def receive_first(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
+        """Like `receive`, for messages on a way back and urgent ones."""
+        return self._process.receive(header, data, attachments)
+
+    @ray.method(concurrency_group="low")
+    def receive_low(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
+        """Like `receive`, for messages with a low priority."""
         return self._process.receive(header, data, attachments)
 
     @ray.method(concurrency_group="collect")

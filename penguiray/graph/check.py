@@ -55,9 +55,11 @@ def _check_names(shape: Shape, flow: str) -> None:
 def _check_edge(edge: Edge, shape: Shape, flow: str) -> None:
     given, wanted = given_along(edge, shape), edge.target.signature.input_type
     if given is type(None):
+        emits = edge.source.signature.context is not None
+        instead = f"annotate what it emits, like `-> {show(wanted)} | None`" if emits else "return a value"
         raise FlowError(
             f"flow {flow!r}: node {edge.source.name!r} ({edge.source.where}) returns None, so nothing would ever reach "
-            f"{edge.target.name!r}; return a value, or end the flow there",
+            f"{edge.target.name!r}; {instead}, or end the flow there",
             node=edge.source.name,
         )
     if not accepts(wanted, given):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypedDict, TypeVar
 
-from penguiray.errors import FlowError, NodeError, NotYetError
+from penguiray.errors import FlowError, NodeError
 from penguiray.graph.subflow import Subflow, Subrun
-from penguiray.graph.values import Routed
+from penguiray.graph.values import Key, Routed, key_hash
 
 __all__ = ["EMIT_LIMIT", "Context", "MessageFacts"]
 
@@ -141,32 +141,37 @@ class Context:
         """
         return self._facts.is_cancelled()
 
-    def emit(self, value: Any, *, to: Any = None, key: Any = None) -> None:
+    def emit(self, value: Any, *, to: Any = None, key: Key | None = None) -> None:
         """Give one more output message, before what the function returns; never waits.
 
         Args:
             value: The message.
             to: The one node that gets it: a node that this one leads to, by an edge or a way back, or its name. None:
                 all that this one's messages go to, ways back left out unless its type takes one.
-            key: Not yet.
+            key: Keeps order. Messages that one replica of this node gives with equal keys go to one and the same
+                replica of the next node, which works on them one at a time, in the order in which they were given;
+                its retries of one hold up the next. Other keys, and messages without one, overtake them. A text,
+                bytes, a whole number, or a tuple of these.
 
         Raises:
             NodeError: The call has emitted 1,000 messages; make the node a generator instead.
             FlowError: `to` is no such node.
-            NotYetError: `key` was given.
+            TypeError: That cannot be a key.
         """
-        if key is not None:
-            raise NotYetError("ctx.emit(key=) is not built yet; pr.join(key=...) takes a function of the message")
         if len(self._emitted) >= EMIT_LIMIT:
             raise NodeError(
                 f"node {self.node!r}: emitted more than {EMIT_LIMIT} messages in one call; make it a generator, "
                 f"whose messages leave as they are yielded"
             )
-        if to is not None:
-            name = to if isinstance(to, str) else getattr(to, "name", repr(to))
-            value = Routed(self._facts.destination(name), value)
+        if to is not None or key is not None:
+            destination = None if to is None else self._facts.destination(_name_of(to))
+            value = Routed(destination, value, None if key is None else key_hash(key))
         self._emitted.append(value)
 
     def emitted(self) -> list[Any]:
         """What the call has emitted so far, in order."""
         return self._emitted
+
+
+def _name_of(node: Any) -> str:
+    return node if isinstance(node, str) else getattr(node, "name", repr(node))

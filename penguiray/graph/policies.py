@@ -246,7 +246,7 @@ class FlowOptions:
     retention_bytes: int = 64 * 1024 * 1024
     """Most bytes that one sender keeps for messages that are not settled. Today it bounds what is in flight."""
     link_messages: int = 2_000
-    """Messages that may be on the way to one replica. Smaller bounds memory, larger hides slow links."""
+    """Messages of a priority that may be on the way to one replica. Smaller bounds memory, larger hides slow links."""
     link_bytes: int = 16 * 1024 * 1024
     """Bytes that may be on the way to one replica; one message always passes."""
     frame_messages: int = 1_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penguiray.ingress.window import Window
-from penguiray.link.message import NO_FACTS, Facts
+from penguiray.link.message import NO_FACTS, PRIORITIES, PRIORITY, Facts
 
 __all__ = ["Call", "Part", "State", "facts_for"]
 
@@ -209,12 +209,16 @@ def facts_for(
 
     Raises:
         TypeError: A header is not a pair of texts, or the trace id is none.
+        ValueError: The header `priority` says something else than how urgent the inputs are.
     """
     if trace_id is None and not headers and timeout_s is None:
         return None
     for name, value in (headers or {}).items():
         if not type(name) is type(value) is str:  # a subclass might not be known where the header arrives
             raise TypeError(f"headers are pairs of texts, not {name!r}: {value!r}")
+    if headers and headers.get(PRIORITY, "normal") not in PRIORITIES:
+        known = ", ".join(map(repr, PRIORITIES))
+        raise ValueError(f"the header {PRIORITY!r} is one of {known}, not {headers[PRIORITY]!r}")
     if trace_id is not None and type(trace_id) is not str:
         raise TypeError(f"a trace id is a text, not {trace_id!r}")
     return Facts(trace_id or "", dict(headers or {}), None if timeout_s is None else now + timeout_s)

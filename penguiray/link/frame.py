@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from penguiray.link.message import Messages
 
-__all__ = ["Feedback", "Frame", "Kind", "LinkId"]
+__all__ = ["SERVED", "Feedback", "Frame", "Kind", "LinkId"]
 
 
 class Kind(enum.IntEnum):
@@ -37,11 +37,19 @@ class Kind(enum.IntEnum):
 
     CLOSE = 6
     """Nothing more can come to a join, of some inputs or of a whole call: their groups end as they are."""
+    HIGH = 7
+    """Messages of inputs with a high priority: served before data."""
+    LOW = 8
+    """Messages of inputs with a low priority: served while there is no data."""
 
     @property
     def is_data(self) -> bool:
         """Whether it carries messages, and is no control word."""
-        return self in {Kind.DATA, Kind.BACK}
+        return self in SERVED
+
+
+SERVED = (Kind.BACK, Kind.HIGH, Kind.DATA, Kind.LOW)
+"""The kinds that carry messages, in the order in which they are sent and served."""
 
 
 @dataclass(frozen=True, slots=True)

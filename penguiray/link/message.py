@@ -6,7 +6,12 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["NO_FACTS", "NO_HOPS", "Facts", "Hops", "MessageQueue", "Messages"]
+__all__ = ["NO_FACTS", "NO_HOPS", "NO_KEYS", "PRIORITIES", "PRIORITY", "Facts", "Hops", "MessageQueue", "Messages"]
+
+PRIORITY = "priority"
+"""Header that says how urgent an input is."""
+PRIORITIES = ("high", "normal", "low")
+"""What it may say; without it an input is normal."""
 
 Hops = tuple[int, ...]
 """How often the ancestors of a message took each back edge of the flow, by the edge's number."""
@@ -23,6 +28,11 @@ class Facts:
     deadline: float | None = None
     """When the caller's patience ends, on this process's clock. On the wire it is the seconds that remain."""
 
+    @property
+    def priority(self) -> str:
+        """One of `PRIORITIES`."""
+        return self.headers.get(PRIORITY, "normal")
+
     def shifted(self, seconds: float) -> Facts:
         """The same facts with the deadline moved: to and from the wire's remaining seconds."""
         return self if self.deadline is None else Facts(self.trace_id, self.headers, self.deadline + seconds)
@@ -30,6 +40,7 @@ class Facts:
 
 NO_FACTS: Mapping[int, Facts] = {}
 NO_HOPS: Mapping[int, Hops] = {}
+NO_KEYS: Mapping[int, int] = {}
 
 
 @dataclass(slots=True)
@@ -46,17 +57,19 @@ class Messages:
     """Facts by root, for those roots that have any."""
     hops: Mapping[int, Hops] = field(default_factory=lambda: NO_HOPS)
     """Back edges taken, by message id, for those messages whose ancestors took any."""
+    keys: Mapping[int, int] = field(default_factory=lambda: NO_KEYS)
+    """Hash of the key, by message id, for those messages that were emitted with one."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def cut(self, start: int, stop: int) -> Messages:
-        """Messages start..stop-1; facts and hops are shared."""
+        """Messages start..stop-1; facts, hops and keys are shared."""
         cut = slice(start, stop)
-        return Messages(self.roots[cut], self.ids[cut], self.values[cut], self.facts, self.hops)
+        return Messages(self.roots[cut], self.ids[cut], self.values[cut], self.facts, self.hops, self.keys)
 
     def pick(self, indices: Sequence[int]) -> Messages:
-        """The messages at these places, in this order; facts and hops are shared."""
+        """The messages at these places, in this order; facts, hops and keys are shared."""
         roots, ids, values = self.roots, self.ids, self.values
         return Messages(
             [roots[index] for index in indices],
@@ -64,6 +77,7 @@ class Messages:
             [values[index] for index in indices],
             self.facts,
             self.hops,
+            self.keys,
         )
 
     def without(self, roots: Container[int]) -> Messages:
@@ -75,7 +89,7 @@ class Messages:
 class MessageQueue:
     """Messages that wait, oldest first: columns that grow at one end and are cut at the other."""
 
-    __slots__ = ("_facts", "_hops", "ids", "roots", "values")
+    __slots__ = ("_facts", "_hops", "_keys", "ids", "roots", "values")
 
     def __init__(self) -> None:
         self.roots: list[int] = []
@@ -86,11 +100,20 @@ class MessageQueue:
         """The user's values."""
         self._facts: dict[int, Facts] = {}
         self._hops: dict[int, Hops] = {}
+        self._keys: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def add(self, root: int, message_id: int, value: Any, facts: Facts | None, hops: Hops | None) -> None:
+    def add(
+        self,
+        root: int,
+        message_id: int,
+        value: Any,
+        facts: Facts | None,
+        hops: Hops | None = None,
+        key: int | None = None,
+    ) -> None:
         """Put one message at the end."""
         self.roots.append(root)
         self.ids.append(message_id)
@@ -99,6 +122,8 @@ class MessageQueue:
             self._facts[root] = facts
         if hops is not None:
             self._hops[message_id] = hops
+        if key is not None:
+            self._keys[message_id] = key
 
     def extend(self, messages: Messages) -> None:
         """Put messages at the end."""
@@ -109,9 +134,11 @@ class MessageQueue:
             self._facts.update({root: messages.facts[root] for root in messages.roots if root in messages.facts})
         if messages.hops:
             self._hops.update({number: messages.hops[number] for number in messages.ids if number in messages.hops})
+        if messages.keys:
+            self._keys.update({number: messages.keys[number] for number in messages.ids if number in messages.keys})
 
     def take(self, count: int) -> Messages:
-        """Cut off the oldest messages, with the facts and hops that belong to them."""
+        """Cut off the oldest messages, with the facts, hops and keys that belong to them."""
         taken = Messages(self.roots[:count], self.ids[:count], self.values[:count])
         del self.roots[:count], self.ids[:count], self.values[:count]
         if self._facts:
@@ -120,6 +147,8 @@ class MessageQueue:
             self._facts = {root: facts for root, facts in self._facts.items() if root in waiting}
         if self._hops:
             taken.hops = {number: self._hops.pop(number) for number in taken.ids if number in self._hops}
+        if self._keys:
+            taken.keys = {number: self._keys.pop(number) for number in taken.ids if number in self._keys}
         return taken
 
     def put_back(self, taken: Messages) -> None:
@@ -127,6 +156,7 @@ class MessageQueue:
         self.roots[:0], self.ids[:0], self.values[:0] = taken.roots, taken.ids, taken.values
         self._facts.update(taken.facts)
         self._hops.update(taken.hops)
+        self._keys.update(taken.keys)
 
     def drop(self, roots: Container[int]) -> int:
         """Take out the messages of these roots; gives how many there were."""

@@ -7,10 +7,14 @@ from collections import deque
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from penguiray.link.frame import Frame, Kind
+from penguiray.link.frame import SERVED, Frame, Kind
 from penguiray.link.message import Messages
+from penguiray.runtime.keys import KeyGate
 
 __all__ = ["Control", "Inbox"]
+
+_HELD_LIMIT = 1_000
+"""Messages that may wait for another one of their key before they use up credit, and so hold up other keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,19 @@ class _Waiting:
 
 
 class Inbox:
-    """Gives messages in the order in which they came, those on a way back first, as many as the worker wants."""
+    """Gives messages in the order in which they came, urgent kinds first, as many as the worker wants."""
 
-    def __init__(self) -> None:
-        self._frames: deque[_Waiting] = deque()
-        self._back: deque[_Waiting] = deque()
+    def __init__(self, *, one_of_a_key: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            one_of_a_key: Whether a message with a key is given only when the one before it of that key has ended. A
+                worker that takes each message to its end before the next keeps their order by itself.
+        """
+        self._lanes: dict[Kind, deque[_Waiting]] = {kind: deque() for kind in SERVED}
+        self._keys: KeyGate[_Waiting] | None = KeyGate() if one_of_a_key else None
+        self.one_of_a_key = one_of_a_key
+        """Whether `end` is to be told of each message that ends."""
         self._filled = asyncio.Event()
         self._is_closed = False
         self.is_abandoned = False
@@ -44,14 +56,42 @@ class Inbox:
         """Add a frame; `on_taken` is called when its last message has been taken: its credit is free then."""
         if frame.kind.is_data and not len(frame.messages):
             on_taken()
-            return
-        lane = self._back if frame.kind is Kind.BACK else self._frames
-        lane.append(_Waiting(frame, frame.messages, on_taken))
+        elif self._keys is not None and frame.messages.keys:
+            self._put_keyed(self._keys, frame, on_taken)
+        else:
+            self._add(_Waiting(frame, frame.messages, on_taken))
+
+    def _add(self, waiting: _Waiting) -> None:
+        self._lane(waiting).append(waiting)
         self._filled.set()
 
+    def _lane(self, waiting: _Waiting) -> deque[_Waiting]:
+        return self._lanes[waiting.frame.kind if waiting.frame.kind.is_data else Kind.DATA]
+
+    def _put_keyed(self, gate: KeyGate[_Waiting], frame: Frame, on_taken: Callable[[], None]) -> None:
+        """Add what may be worked on, and keep each message whose key is taken by itself."""
+        messages, free = frame.messages, list[int]()
+        frees = _Countdown(on_taken)
+        for index, (root, message_id) in enumerate(zip(messages.roots, messages.ids, strict=True)):
+            key = messages.keys.get(message_id)
+            if key is None or gate.enter(root, message_id, key):
+                free.append(index)
+            else:
+                taken = _nothing if len(gate) < _HELD_LIMIT else frees.part()
+                gate.hold(root, message_id, key, _Waiting(frame, messages.pick([index]), taken))
+        if free:
+            self._add(_Waiting(frame, messages.pick(free), frees.part()))
+        frees.end()
+
+    def end(self, message_id: int) -> None:
+        """A message that was taken is finished: the next one of its key may be taken."""
+        following = None if self._keys is None else self._keys.leave(message_id)
+        if following is not None:
+            self._add(following)
+
     def drop(self, roots: Container[int]) -> None:
-        """Take out what waits of these roots; control words stay."""
-        for lane in (self._frames, self._back):
+        """Take out what waits of these roots, and wait for none of them any more; control words stay."""
+        for lane in self._lanes.values():
             waiting = list(lane)
             lane.clear()
             for one in waiting:
@@ -61,6 +101,11 @@ class Inbox:
                     one.on_taken()
                 else:
                     lane.append(one)
+        if self._keys is not None:
+            for one in self._keys.drop(roots):
+                one.on_taken()
+            for message_id in self._keys.at_work(roots):
+                self.end(message_id)
 
     def close(self) -> None:
         """No more frames will come: `take` gives None once the inbox is empty."""
@@ -70,28 +115,36 @@ class Inbox:
     def abandon(self) -> None:
         """The replica ends now: what was not finished will not be."""
         self.is_abandoned = True
-        self._frames.clear()
-        self._back.clear()
+        for lane in self._lanes.values():
+            lane.clear()
+        self._keys = None
         self.close()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self._frames or self._back)
+        return not (self._first() or self._keys)
+
+    def _first(self) -> deque[_Waiting] | None:
+        """The most urgent lane that has something."""
+        for lane in self._lanes.values():
+            if lane:
+                return lane
+        return None
 
     async def take(self, limit: int) -> Messages | Control | None:
         """Wait for messages and take at most `limit` of them, or one control word; None when closed and empty."""
-        while self.is_empty:
-            if self._is_closed:
+        while self._first() is None:
+            if self._is_closed and self.is_empty:
                 return None
             self._filled.clear()
             await self._filled.wait()
         return self.take_nowait(limit)
 
     def take_nowait(self, limit: int) -> Messages | Control | None:
-        """Like `take`, but None when nothing waits."""
-        lane = self._back or self._frames
-        if not lane:
+        """Like `take`, but None when nothing can be taken."""
+        lane = self._first()
+        if lane is None:
             return None
         first = lane[0]
         messages = first.messages
@@ -101,3 +154,26 @@ class Inbox:
         lane.popleft()
         first.on_taken()
         return messages if first.frame.kind.is_data else Control(first.frame.kind, first.frame.call, messages)
+
+
+class _Countdown:
+    """Calls a function once all parts that were handed out are done."""
+
+    def __init__(self, on_zero: Callable[[], None]) -> None:
+        self._left = 1
+        self._on_zero = on_zero
+
+    def part(self) -> Callable[[], None]:
+        """One more part; to be called when it is done."""
+        self._left += 1
+        return self.end
+
+    def end(self) -> None:
+        """A part is done; also to be called once when no more will be handed out."""
+        self._left -= 1
+        if not self._left:
+            self._on_zero()
+
+
+def _nothing() -> None:
+    """Nobody waits for the word to be taken: its credit is free already."""

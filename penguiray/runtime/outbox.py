@@ -58,6 +58,7 @@ class Outbox:
         clock: Clock,
         has_more: Callable[[], bool],
         retention_bytes: int,
+        on_end: Callable[[int], None] | None = None,
     ) -> None:
         """Wire it up.
 
@@ -70,6 +71,7 @@ class Outbox:
             clock: Where time comes from.
             has_more: Whether the replica has more to do at this moment, whose outputs may go along with those here.
             retention_bytes: See `FlowOptions`.
+            on_end: Told the id of each message that is finished, where somebody waits for that.
         """
         self._cancelled = cancelled
         self._clock = clock
@@ -80,6 +82,7 @@ class Outbox:
         self._sender = sender
         self._counters = counters
         self._on_news = on_news
+        self._on_end = on_end
         self._retention_bytes = retention_bytes
         self._result_bytes = 0.0
         self._report = Report(stage.index)
@@ -113,6 +116,7 @@ class Outbox:
         self._report.roots += done.roots
         self._report.ids += done.ids
         self._report.counts += [1] * len(done)
+        self._note_ends(done.ids)
         for edge in self._stage.edges:
             if goes_along(edge, None):
                 ids = child_ids(done.ids, edge.target)
@@ -126,6 +130,7 @@ class Outbox:
         self._report.roots += roots
         self._report.ids += ids
         self._report.counts += [0] * len(ids)
+        self._note_ends(ids)
 
     def stream(self, item: Item, index: int, output: Any) -> None:
         """A message that is not finished has given one more output."""
@@ -158,6 +163,7 @@ class Outbox:
         self._report.failures.append(
             Failure(item.root, item.message_id, node, attempt, carried, data, definitions, item.sent, is_late)
         )
+        self._note_ends([item.message_id])
 
     def drop_cancelled(self) -> None:
         """Take back what has not left of inputs that were given up."""
@@ -268,6 +274,13 @@ class Outbox:
         self._report.ids.append(item.message_id)
         self._report.counts.append(count)
         self._note_destinations(item, count)
+        if self._on_end is not None:
+            self._on_end(item.message_id)
+
+    def _note_ends(self, ids: Sequence[int]) -> None:
+        if self._on_end is not None:
+            for message_id in ids:
+                self._on_end(message_id)
 
     def _note_destinations(self, item: Item, count: int) -> None:
         """Say which outputs went a way of their own: what became of the others follows from the plan."""
@@ -277,7 +290,7 @@ class Outbox:
 
     def _pass_on(self, item: Item, index: int, output: Any) -> tuple[int | None, Any]:
         """Send an output to the next stages that it goes to; gives its destination and its bare value."""
-        destination, value = self._destination_of(output)
+        destination, value, key = self._way_of(output)
         if destination is not None:
             item.destinations = item.destinations or {}
             item.destinations[index] = destination
@@ -285,24 +298,28 @@ class Outbox:
             if goes_along(edge, destination):
                 message_id = child_id(item.message_id, edge.target, index)
                 if edge.back is None:
-                    self._sender.offer(edge.target, item.root, message_id, value, item.facts, item.hops)
+                    self._sender.offer(edge.target, item.root, message_id, value, item.facts, item.hops, key)
                 else:
-                    self._send_back(edge, edge.back, item, message_id, value)
+                    self._send_back(edge, edge.back, item, message_id, value, key)
         return destination, value
 
-    def _destination_of(self, output: Any) -> tuple[int | None, Any]:
+    def _way_of(self, output: Any) -> tuple[int | None, Any, int | None]:
+        """An output's destination, its bare value, and the hash of its key, where it has one."""
+        key = None
         if type(output) is Routed:
-            return output.destination, output.value
+            if output.destination is not None:
+                return output.destination, output.value, output.key
+            output, key = output.value, output.key
         for takes, leaves, branch in self._choices:
             if isinstance(output, takes) and not isinstance(output, leaves):
-                return branch, output
-        return None, output
+                return branch, output, key
+        return None, output, key
 
-    def _send_back(self, edge: StageEdge, loop: Loop, item: Item, message_id: int, value: Any) -> None:
+    def _send_back(self, edge: StageEdge, loop: Loop, item: Item, message_id: int, value: Any, key: int | None) -> None:
         """Send a message round once more, unless it went round too often already: then it ends here."""
         hops = hopped(item.hops, loop.number)
         if hops[loop.number] <= loop.max_hops:
-            self._sender.offer(edge.target, item.root, message_id, value, item.facts, hops)
+            self._sender.offer(edge.target, item.root, message_id, value, item.facts, hops, key)
             return
         name = self._stage.last.name
         error = BudgetExceeded(

@@ -100,7 +100,8 @@ class Replica:
         self._limit_rates(ask_first, clock, rng)
         self._executor = _executor(stage, inline=inline)
         self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
-        self._inbox = Inbox()
+        overlaps = stage.concurrency > 1 or any(node.options.retry_or_none for node in stage.nodes)
+        self._inbox = Inbox(one_of_a_key=overlaps and not (stage.is_fold or stage.is_join))
         self.sender = Sender(transport, options, epoch=epoch)
         """Links to the next stages; see `connect`."""
         self._stage = stage
@@ -114,6 +115,7 @@ class Replica:
             clock=clock,
             has_more=_never if inline else lambda: self._worker.has_more,
             retention_bytes=options.retention_bytes,
+            on_end=self._inbox.end if self._inbox.one_of_a_key else None,
         )
         """What it gave and has not handed over yet."""
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._cancelled, self._executor, clock, rng)

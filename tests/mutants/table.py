@@ -33,6 +33,7 @@ CREDIT = ("unit/link/test_credit.py", "unit/link/test_sender.py")
 COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
 ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
+KEYS = ("unit/runtime/test_keys.py",)
 PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
 COLUMNS = ("unit/runtime/test_columns.py",)
@@ -61,15 +62,19 @@ MUTANTS = (
     ),
     Mutant(
         "credit", "no more frames ahead than are useful", "link/sender.py",
-        "if len(link.unanswered) >= FRAMES_AHEAD:", "if len(link.unanswered) > FRAMES_AHEAD:", SENDER,
+        "or len(link.unanswered) >= FRAMES_AHEAD)", "or len(link.unanswered) > FRAMES_AHEAD)", SENDER,
     ),
     Mutant(
         "credit", "a frame keeps within the credit", "link/sender.py",
         "count = min(share, limit, link.credit.room())", "count = min(share, limit)", SENDER,
     ),
     Mutant(
-        "credit", "feedback frees what waits", "link/sender.py",
-        "queue.idle += not known.unanswered", "queue.idle += 0", SENDER,
+        "credit", "feedback frees what waits", "link/lanes.py",
+        "lane.idle += not link.unanswered", "lane.idle += 0", SENDER,
+    ),
+    Mutant(
+        "credit", "each priority has credit of its own", "link/lanes.py",
+        "{\"high\": Kind.HIGH,", "{\"high\": Kind.DATA,", SENDER,
     ),
     # -- completion
     Mutant(
@@ -129,11 +134,11 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "idle replicas share what waits", "link/sender.py",
-        "-(-waiting // queue.idle)", "waiting", SENDER,
+        "-(-waiting // lane.idle) if only", "waiting if only", SENDER,
     ),
     Mutant(
-        "routing", "the least busy replica is chosen", "link/sender.py",
-        "min(queue.links, key=_outstanding)", "max(queue.links, key=_outstanding)", SENDER,
+        "routing", "the least busy replica is chosen", "link/lanes.py",
+        "min(self.links, key=_outstanding)", "max(self.links, key=_outstanding)", SENDER,
     ),
     Mutant(
         "routing", "facts go with their messages", "link/message.py",
@@ -146,7 +151,27 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "control words reach every replica", "link/sender.py",
-        "for link in self._queues[stage].links:", "for link in self._queues[stage].links[:1]:", SENDER,
+        "for link in to.main.links:", "for link in to.main.links[:1]:", SENDER,
+    ),
+    Mutant(
+        "routing", "a key has one replica", "link/sender.py",
+        "queue, lane.links[replica], full_only", "queue, None, full_only", SENDER,
+    ),
+    Mutant(
+        "routing", "keys go with their messages", "link/message.py",
+        "self._keys[message_id] = key", "pass", SENDER,
+    ),
+    Mutant(
+        "routing", "a message waits for the one before it of its key", "runtime/keys.py",
+        "if key in self._held:", "if False:", KEYS,
+    ),
+    Mutant(
+        "routing", "who waits for a key is let in when it is free", "runtime/outbox.py",
+        "self._on_end(item.message_id)", "pass", ("conformance/test_order_by_key.py",),
+    ),
+    Mutant(
+        "routing", "an input that was given up frees its key", "runtime/inbox.py",
+        "for message_id in self._keys.at_work(roots):", "for message_id in ():", KEYS,
     ),
     # -- loops, joins and cancelling
     Mutant(
@@ -154,8 +179,8 @@ MUTANTS = (
         "counted[number] += 1", "pass", LOOPS,
     ),
     Mutant(
-        "loops", "what waits for a way back holds up nobody", "link/sender.py",
-        "self.queued += queue.kind is Kind.DATA", "self.queued += 1", SENDER,
+        "loops", "what waits for a way back holds up nobody", "link/lanes.py",
+        "return self.kind is not Kind.BACK", "return True", SENDER,
     ),
     Mutant(
         "loops", "hops go with their messages", "link/message.py",

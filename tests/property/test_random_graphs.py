@@ -270,7 +270,7 @@ def loop_of(body: Any, block: Block, number: int) -> tuple[Graph[Any, Any], list
         if x % 3:
             return x
         for add in (1, 2):
-            ctx.emit((x + add) % M, to=entry)
+            ctx.emit((x + add) % M, to=entry, key=x % 2 if number % 2 else None)
         return None
 
     return enter >> body >> decide, [pr.Back(decide, enter, max_hops=block.limit)]
@@ -307,7 +307,7 @@ async def drive(
         for trace_id, after_s in cancels.items():
             group.create_task(cancel(run, trace_id, after_s))
         for number, x in enumerate(inputs):
-            await run.asend(x, trace_id=f"t{number}")
+            await run.asend(x, trace_id=f"t{number}", headers={"priority": ("low", "normal", "high")[number % 3]})
     return found, run.status()
 
 

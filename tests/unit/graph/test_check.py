@@ -28,6 +28,11 @@ def half(x: int) -> float:
 
 
 @pr.node
+def only_emits(x: int, ctx: pr.Context) -> None:
+    ctx.emit(x)
+
+
+@pr.node
 def nothing(x: int) -> None:
     return None
 
@@ -70,6 +75,8 @@ def test_a_node_that_gives_nothing_can_only_end_a_flow() -> None:
     pr.Flow(length >> nothing)
     with pytest.raises(pr.FlowError, match="returns None, so nothing would ever reach 'half'"):
         pr.Flow(any_join(nothing, half))
+    with pytest.raises(pr.FlowError, match=r"annotate what it emits, like `-> int \| None`, or end the flow there"):
+        pr.Flow(any_join(only_emits, half))
 
 
 def test_a_list_parameter_behind_single_messages_hints_at_batches() -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.lanes import FRAMES_AHEAD
 from penguiray.link.message import Facts, Messages
-from penguiray.link.sender import FRAMES_AHEAD, Sender
+from penguiray.link.sender import Sender
 from penguiray.link.transport import FrameTooLarge
 
 
@@ -119,7 +120,7 @@ def test_a_full_frame_goes_to_the_replica_with_the_least_on_its_way() -> None:
 
 
 def pending(sender: Sender, wire: Recording, link: LinkId) -> list[Frame]:
-    known = sender._queues[link.stage].links[link.replica].unanswered
+    known = sender._stages[link.stage].main.links[link.replica].unanswered
     return [frame for frame in wire.frames if frame.link == link and frame.sequence in known]
 
 
@@ -245,3 +246,68 @@ def test_every_message_is_sent_once_in_order_within_credit_and_frames_ahead(
     for link in links:
         sequences = [frame.sequence for frame in wire.frames if frame.link == link]
         assert sequences == list(range(len(sequences)))
+
+
+def offer_as(sender: Sender, priority: str, *numbers: int) -> None:
+    for number in numbers:
+        sender.offer(0, number, number, number, Facts(headers={"priority": priority}))
+
+
+def test_each_priority_has_credit_of_its_own_and_the_urgent_are_sent_first() -> None:
+    wire = Recording()
+    sender = made(wire, link_messages=3)
+    offer_as(sender, "low", 0, 1)
+    offer_as(sender, "normal", 2, 3, 4, 5)
+    sender.flush()
+    offer_as(sender, "high", 6)
+    sender.offer_all(0, Messages([7, 8], [7, 8], [7, 8], {7: Facts(headers={"priority": "high"})}))
+    sender.flush()
+    assert [(frame.kind, frame.messages.ids) for frame in wire.frames] == [
+        (Kind.DATA, [2, 3, 4]), (Kind.LOW, [0, 1]), (Kind.HIGH, [6, 7]),
+    ]  # fmt: skip
+    assert [frame.sequence for frame in wire.frames] == [0, 1, 2]
+    assert sender.queued == 2
+    sender.drop({8})
+    for frame in list(wire.frames):
+        answer(sender, frame)
+    assert wire.frames[-1].messages.ids == [5]
+    assert (sender.queued, sender.has_waiting) == (0, False)
+
+
+def test_what_is_urgent_does_not_wait_for_a_full_frame() -> None:
+    wire = Recording()
+    sender = made(wire)
+    offer(sender, 0)
+    offer_as(sender, "high", 1)
+    sender.flush(full_only=True)
+    assert [(frame.kind, frame.messages.ids) for frame in wire.frames] == [(Kind.HIGH, [1])]
+
+
+def test_messages_of_a_key_go_to_one_replica_in_order_and_others_round_them() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=3)
+    for number in range(60):
+        sender.offer(0, 1, number, number, None, None, number % 2 + 1 if number < 40 else None)
+    sender.flush()
+    while waits := [frame for replica in range(3) for frame in pending(sender, wire, LinkId(0, replica))]:
+        answer(sender, waits[-1])
+    got = [(frame.link.replica, number) for frame in wire.frames for number in frame.messages.ids]
+    for key in (0, 1):
+        of_key = [(replica, number) for replica, number in got if number < 40 and number % 2 == key]
+        assert of_key == [(key + 1, number) for number in range(key, 40, 2)]
+    assert {replica for replica, number in got if number >= 40} == {0, 1, 2}
+    assert sorted(number for _, number in got) == list(range(60))
+
+
+def test_messages_with_a_key_are_within_the_credit_of_their_link_and_can_be_dropped() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2, link_messages=4)
+    for number in range(12):
+        sender.offer(0, number, number, number, None, None, 1)
+    sender.flush()
+    assert [(frame.link.replica, frame.messages.ids) for frame in wire.frames] == [(1, [0, 1, 2, 3])]
+    assert (sender.queued, sender.has_waiting) == (8, True)
+    sender.drop(set(range(4, 11)))
+    answer(sender, wire.frames[0])
+    assert [frame.messages.keys for frame in wire.frames] == [dict.fromkeys(range(4), 1), {11: 1}]
+    assert (sender.queued, sender.has_waiting) == (0, False)

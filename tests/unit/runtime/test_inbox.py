@@ -87,7 +87,7 @@ def test_dropped_messages_are_gone_their_credit_is_back_and_control_words_stay()
     inbox, taken = Inbox(), list[int]()
     put(inbox, taken, rooted(0, 1, 1), rooted(1, 1, 2), rooted(2, kind=Kind.END), rooted(3, 1, kind=Kind.BACK))
     inbox.drop({1})
-    assert taken == [0, 3]
+    assert sorted(taken) == [0, 3]
     got = inbox.take_nowait(5)
     assert isinstance(got, Messages)
     assert got.ids == [2]

@@ -136,5 +136,5 @@ def test_a_sender_over_late_links_sends_everything_once_and_gets_all_its_credit_
         if sender.queued:
             pair.timers.next()
     assert sorted(taken) == list(range(30))
-    for known in sender._queues[0].links:
+    for known in sender._stages[0].main.links:
         assert (known.credit.messages_out, known.credit.bytes_out, known.unanswered) == (0, 0, {})

@@ -1,0 +1,171 @@
+"""What one process has on its way to the replicas of one stage: a lane for each priority, and the links in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penguiray.graph.policies import FlowOptions
+from penguiray.link.credit import Credit
+from penguiray.link.frame import SERVED, Feedback, Kind, LinkId
+from penguiray.link.message import Facts, MessageQueue, Messages
+
+__all__ = ["FRAMES_AHEAD", "Lane", "Lanes", "Link"]
+
+FRAMES_AHEAD = 2
+"""Frames in flight on a link: one being worked on, one ready. More brought nothing in measurements."""
+FRAME_BYTES = 90_000
+"""Aim for a frame's size: above 100 KB Ray moves an argument through its store, which costs 2 ms a call."""
+FRAME_S = 0.1
+"""Aim for the work in a frame, in seconds: a slow stage gets small frames, so that its replicas share evenly."""
+
+_KINDS = {"high": Kind.HIGH, "normal": Kind.DATA, "low": Kind.LOW}
+
+
+class Link:
+    """One replica as seen from a lane."""
+
+    __slots__ = ("credit", "id", "unanswered")
+
+    def __init__(self, link: LinkId, credit: Credit) -> None:
+        self.id = link
+        self.credit = credit
+        self.unanswered: dict[int, tuple[int, int]] = {}
+        """Messages and bytes of each frame that its receiver has not taken, by sequence."""
+
+
+class Lane:
+    """Messages of one kind that wait for a replica, and the links with their credit, which other lanes cannot use up.
+
+    Any replica may get a message, but one with a key: all of a key go to one replica.
+    """
+
+    __slots__ = ("idle", "keyed", "kind", "links", "waiting")
+
+    def __init__(self, kind: Kind, links: list[Link]) -> None:
+        self.kind = kind
+        self.links = links
+        self.idle = len(links)
+        """Links without a frame on the way."""
+        self.waiting = MessageQueue()
+        """Messages for any replica."""
+        self.keyed: dict[int, MessageQueue] = {}
+        """Messages with a key, by the number of the replica that gets them."""
+
+    def queue_for(self, key: int | None) -> MessageQueue:
+        """Where a message with the hash of this key waits."""
+        if key is None:
+            return self.waiting
+        return self.keyed.setdefault(key % len(self.links), MessageQueue())
+
+    def queues(self) -> Iterator[MessageQueue]:
+        """All queues of the lane."""
+        yield self.waiting
+        yield from self.keyed.values()
+
+    @property
+    def counts(self) -> bool:
+        """Whether what waits here may hold up the stage that gave it.
+
+        What is on a way back may not: a loop could wait for itself. The budgets of its roots bound it.
+        """
+        return self.kind is not Kind.BACK
+
+    def pick(self, *, has_full: bool) -> Link | None:
+        """The link for the next frame for any replica: an idle one, or the least busy one if the frame is full."""
+        if self.idle:
+            return next(link for link in self.links if not link.unanswered)
+        return min(self.links, key=_outstanding) if has_full else None
+
+
+class Lanes:
+    """All that is under way to one stage."""
+
+    __slots__ = ("_lanes", "_options", "_sequences", "_stage", "bytes_each", "main", "service_s")
+
+    def __init__(self, stage: int, replicas: int, options: FlowOptions, *, is_back: bool) -> None:
+        self._stage = stage
+        self._options = options
+        self._sequences = [0] * replicas
+        self._lanes: dict[Kind, Lane] = {}
+        self.main = self._lane(Kind.BACK if is_back else Kind.DATA)
+        """The lane of messages about which nothing is said, and of control words."""
+        self.bytes_each = 0.0
+        """Mean size of a message; 0 while unknown, and where values go by reference."""
+        self.service_s = 0.0
+        """Mean time for a message in a replica, in seconds; 0 while unknown."""
+
+    def __iter__(self) -> Iterator[Lane]:
+        """The lanes, in the order in which they are served."""
+        return iter(self._lanes.values())
+
+    def lane_for(self, facts: Facts | None) -> Lane:
+        """The lane for messages of an input about which the caller said this."""
+        if facts is None or not self.main.counts:
+            return self.main
+        return self._lane(_KINDS[facts.priority])
+
+    def by_lane(self, messages: Messages) -> Iterator[tuple[Lane, Messages]]:
+        """Split messages, none of them on a way back, by their lanes."""
+        kinds = {root: _KINDS[facts.priority] for root, facts in messages.facts.items()}
+        if not any(kind is not Kind.DATA for kind in kinds.values()):
+            yield self.main, messages
+            return
+        places: dict[Kind, list[int]] = {}
+        for index, root in enumerate(messages.roots):
+            places.setdefault(kinds.get(root, Kind.DATA), []).append(index)
+        for kind, indices in places.items():
+            yield self._lane(kind), messages.pick(indices)
+
+    def _lane(self, kind: Kind) -> Lane:
+        if kind not in self._lanes:
+            options = self._options
+            links = [
+                Link(LinkId(self._stage, number), Credit(options.link_messages, options.link_bytes))
+                for number in range(len(self._sequences))
+            ]
+            lanes = {**self._lanes, kind: Lane(kind, links)}
+            self._lanes = {known: lanes[known] for known in SERVED if known in lanes}
+        return self._lanes[kind]
+
+    def next_sequence(self, replica: int) -> int:
+        """Number of the next frame to a replica: lanes count together."""
+        return self._sequences[replica]
+
+    def frame_limit(self) -> int:
+        """Messages in a full frame, by count, by bytes and by the time they take."""
+        limit = self._options.frame_messages
+        if self.bytes_each > 0:
+            limit = min(limit, int(FRAME_BYTES / self.bytes_each))
+        if self.service_s > 0:
+            limit = min(limit, int(FRAME_S / self.service_s))
+        return max(1, limit)
+
+    def note_sent(self, lane: Lane, link: Link, sequence: int, messages: int, body_bytes: int) -> None:
+        """A frame is on its way."""
+        self._sequences[link.id.replica] = sequence + 1
+        lane.idle -= not link.unanswered
+        link.unanswered[sequence] = (messages, body_bytes)
+        link.credit.take(messages, body_bytes)
+
+    def note_size(self, messages: int, body_bytes: int) -> None:
+        """So many messages had so many bytes."""
+        if body_bytes:
+            self.bytes_each += (body_bytes / messages - self.bytes_each) / (4 if self.bytes_each else 1)
+
+    def note_taken(self, replica: int, feedback: Feedback) -> None:
+        """A frame was taken by its receiver: its credit is free."""
+        lane = next(lane for lane in self if feedback.sequence in lane.links[replica].unanswered)
+        link = lane.links[replica]
+        link.credit.grant(*link.unanswered.pop(feedback.sequence))
+        lane.idle += not link.unanswered
+        if feedback.service_s > 0:
+            self.service_s = feedback.service_s
+
+    @property
+    def queued(self) -> int:
+        """Messages that wait, those on a way back left out."""
+        return sum(len(queue) for lane in self if lane.counts for queue in lane.queues())
+
+
+def _outstanding(link: Link) -> tuple[int, int]:
+    return len(link.unanswered), link.credit.messages_out
