@@ -59,17 +59,19 @@ class Messages:
     """Back edges taken, by message id, for those messages whose ancestors took any."""
     keys: Mapping[int, int] = field(default_factory=lambda: NO_KEYS)
     """Hash of the key, by message id, for those messages that were emitted with one."""
+    source: int = -1
+    """The stage that sent them; -1: the caller."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def cut(self, start: int, stop: int) -> Messages:
-        """Messages start..stop-1; facts, hops and keys are shared."""
+        """Messages start..stop-1; what belongs to them is shared."""
         cut = slice(start, stop)
-        return Messages(self.roots[cut], self.ids[cut], self.values[cut], self.facts, self.hops, self.keys)
+        return Messages(self.roots[cut], self.ids[cut], self.values[cut], self.facts, self.hops, self.keys, self.source)
 
     def pick(self, indices: Sequence[int]) -> Messages:
-        """The messages at these places, in this order; facts, hops and keys are shared."""
+        """The messages at these places, in this order; what belongs to them is shared."""
         roots, ids, values = self.roots, self.ids, self.values
         return Messages(
             [roots[index] for index in indices],
@@ -78,6 +80,7 @@ class Messages:
             self.facts,
             self.hops,
             self.keys,
+            self.source,
         )
 
     def without(self, roots: Container[int]) -> Messages:

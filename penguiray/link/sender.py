@@ -24,12 +24,14 @@ __all__ = ["Sender"]
 class Sender:
     """Queues messages by stage, cuts frames, and keeps within the credit of each link. Its owner sees to threads."""
 
-    __slots__ = ("_epoch", "_options", "_stages", "_transport", "queued")
+    __slots__ = ("_epoch", "_options", "_source", "_stages", "_transport", "queued")
 
-    def __init__(self, transport: Transport, options: FlowOptions, *, epoch: int) -> None:
+    def __init__(self, transport: Transport, options: FlowOptions, *, epoch: int, source: int = -1) -> None:
+        """Prepare; `source` is the stage that sends, -1 for the caller."""
         self._transport = transport
         self._options = options
         self._epoch = epoch
+        self._source = source
         self._stages: dict[int, Lanes] = {}
         self.queued = 0
         """Messages that wait here for their way on, for all stages together. Those on a way back are not counted."""
@@ -131,6 +133,7 @@ class Sender:
     def _send_most(self, to: Lanes, lane: Lane, link: Link, queue: MessageQueue, count: int) -> None:
         """Send so many messages in a frame, or half of them, and so on, where their bytes are too many for one."""
         taken = queue.take(count)
+        taken.source = self._source
         try:
             sent = self._send(to, lane, link, lane.kind, taken, 0)
         except FrameTooLarge:

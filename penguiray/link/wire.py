@@ -73,6 +73,7 @@ def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int, 
         facts,
         frame.messages.hops,
         frame.messages.keys,
+        frame.messages.source,
         body.definitions(known),
     )
     return pickle.dumps(header, 5), body.data, body.buffers
@@ -80,7 +81,7 @@ def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int, 
 
 def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: float) -> tuple[Frame, Exception | None]:
     """Decode a frame; where its body cannot be decoded, its values are None and the reason is given."""
-    numbers, roots, ids, facts, hops, keys, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
+    numbers, roots, ids, facts, hops, keys, source, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
     stage, replica, epoch, sequence, kind, call = numbers
     failure: Exception | None = None
     try:
@@ -88,7 +89,7 @@ def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: flo
     except Exception as error:  # noqa: BLE001 - unpickling runs user code
         values, failure = [None] * len(ids), error
     here = {root: sent.shifted(now) for root, sent in facts.items()}
-    messages = Messages(roots, ids, values, here, hops, keys)
+    messages = Messages(roots, ids, values, here, hops, keys, source)
     return Frame(LinkId(stage, replica), epoch, sequence, Kind(kind), messages, call), failure
 
 

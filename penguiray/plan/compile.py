@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from penguiray.graph.check import order
 from penguiray.graph.policies import UNSET
@@ -43,8 +44,14 @@ def compile_plan(spec: FlowSpec, *, cpus: int, totals: Mapping[str, float] | Non
         )
         is_end = group[-1] in spec.shape.ends
         stages.append(Stage(index, tuple(group), edges, is_end, replicas, _concurrency(group)))
+    stages = [replace(stage, fed_by=_fed_by(stage, stages)) if stage.is_join else stage for stage in stages]
     sources = tuple(stage_of[node] for node in spec.shape.sources)
     return Plan(spec.name, tuple(stages), sources, spec.options, tuple(decisions))
+
+
+def _fed_by(join: Stage, stages: Sequence[Stage]) -> tuple[tuple[int, str], ...]:
+    feeders = (stage for stage in stages if any(edge.target == join.index for edge in stage.edges))
+    return tuple((stage.index, stage.last.name) for stage in feeders)
 
 
 def _may_grow(group: list[NodeSpec]) -> bool:

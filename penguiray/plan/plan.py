@@ -68,6 +68,8 @@ class Stage:
     """How many replicas it has."""
     concurrency: int
     """Calls that one replica runs at the same time."""
+    fed_by: tuple[tuple[int, str], ...] = ()
+    """Of a join: the stages that lead to it, and their last nodes."""
 
     @property
     def name(self) -> str:

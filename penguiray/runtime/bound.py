@@ -52,6 +52,8 @@ class Item:
     """Whether it waits for its next attempt."""
     raised: Exception | None = None
     """What a first attempt outside the policy stack has raised; the stack's first attempt raises it again."""
+    source: int = -1
+    """The stage that it came from, where a join wants to know; -1: the caller."""
     permit: Permit | None = None
     """What the call needs of the node's rate, where it has one; told when the function is called."""
 

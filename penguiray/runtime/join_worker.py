@@ -85,6 +85,7 @@ class JoinWorker:
         keys, failed = await self._keys(messages)
         for index, key in enumerate(keys):
             item = item_of(messages, index)
+            item.source = messages.source
             if index in failed:
                 gave_up_on(outbox, item, self._node, failed[index])
             elif self._groups.is_late(item, key):
@@ -131,14 +132,25 @@ class JoinWorker:
         found, wanted, name = len(group.items), self._rule.count, self._node.spec.name
         about = f" for key {group.key[1]!r}" if self._rule.is_by_key else ""
         error = JoinIncomplete(
-            f"{found} of {wanted} messages came{about}{when}: {_shown(group.items)}; mend the node that gave too few, "
-            f"or use incomplete='partial'",
+            f"{found} of {wanted} messages came{about}{when}: {self._what_came(group.items)}; mend the node that gave "
+            f"too few, or use incomplete='partial'",
             node=name,
             found=found,
             wanted=wanted,
         )
         for item in group.items:
             gave_up_on(self._bench.outbox, item, self._node, error)
+
+    def _what_came(self, items: list[Item]) -> str:
+        """What came from which node, in a few words."""
+        feeders = self._bench.stage.fed_by
+        if len(feeders) < 2:
+            return _shown(items)
+        return ", ".join(
+            f"{_shown(came)} from {name!r}" if came else f"nothing from {name!r}"
+            for stage, name in feeders
+            if (came := [item for item in items if item.source == stage]) or not self._rule.is_by_key
+        )
 
     def _give(self, group: Group) -> None:
         """Give a group as one message, which counts as an output of the member with the smallest id."""

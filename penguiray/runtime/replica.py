@@ -102,7 +102,7 @@ class Replica:
         self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         overlaps = stage.concurrency > 1 or any(node.options.retry_or_none for node in stage.nodes)
         self._inbox = Inbox(one_of_a_key=overlaps and not (stage.is_fold or stage.is_join))
-        self.sender = Sender(transport, options, epoch=epoch)
+        self.sender = Sender(transport, options, epoch=epoch, source=stage.index)
         """Links to the next stages; see `connect`."""
         self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}

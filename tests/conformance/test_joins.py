@@ -94,7 +94,9 @@ def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() ->
         assert caught.value.node == "both"
         assert isinstance(error, pr.JoinIncomplete)
         assert (error.found, error.wanted) == (1, 2)
-        assert "1 of 2 messages came, and no more can come: [-6]; mend the node" in str(caught.value)
+        assert "1 of 2 messages came, and no more can come: [-6] from 'double', nothing from 'positive'" in str(
+            caught.value
+        )
         assert "incomplete='partial'" in str(caught.value)
 
 
