@@ -16,6 +16,7 @@ import numpy as np
 
 from penguiray.graph.spec import NodeSpec
 from penguiray.link.classes import by_value
+from penguiray.link.pickler import dumps
 from penguiray.link.sendable import check_sendable
 from penguiray.plan.outline import outline
 from penguiray.plan.plan import Plan, Stage
@@ -55,7 +56,7 @@ class Parcels:
     def _stage(self, stage: Stage) -> tuple[bytes, list[int]]:
         used: list[int] = []
         nodes = tuple(_checked(node, lambda node: self._without_large(node, used)) for node in stage.nodes)
-        return cloudpickle.dumps(replace(stage, nodes=nodes)), list(dict.fromkeys(used))
+        return dumps(replace(stage, nodes=nodes)), list(dict.fromkeys(used))
 
     def _without_large(self, node: NodeSpec, used: list[int]) -> NodeSpec:
         """The node with its large arguments replaced; proven to pickle."""
@@ -68,7 +69,7 @@ class Parcels:
             return _Apart(number)
 
         light = _with_arguments(node, apart)
-        cloudpickle.dumps(light)
+        dumps(light)
         return light
 
     def _number(self, value: Any) -> int | None:
@@ -76,7 +77,7 @@ class Parcels:
         if id(value) not in self._numbers:
             self._held.append(value)  # so that its id stays its own
             buffers: list[Any] = []
-            data = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+            data = dumps(value, buffers.append)
             arrays = [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in buffers]
             is_large = len(data) + sum(array.nbytes for array in arrays) > self._inline_limit
             self._numbers[id(value)] = len(self.large) if is_large else None
@@ -102,8 +103,7 @@ def unpack_stage(code: bytes, numbers: Sequence[int], large: Sequence[Packed]) -
 def pack_outline(plan: Plan) -> bytes:
     """Pickle the plan without the user's code, for processes that attach to the run."""
     with by_value():
-        packed: bytes = cloudpickle.dumps(outline(plan))
-        return packed
+        return dumps(outline(plan))
 
 
 def _with_arguments(node: NodeSpec, change: Callable[[Any], Any]) -> NodeSpec:

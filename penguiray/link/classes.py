@@ -20,6 +20,7 @@ import cloudpickle
 from pydantic_core import SchemaSerializer, SchemaValidator
 
 from penguiray.graph.code import is_importable_by_workers, modules_by_value
+from penguiray.link.pickler import dumps
 
 __all__ = ["by_value", "class_named", "definition_of", "learn", "name_of"]
 
@@ -74,7 +75,7 @@ def by_value() -> Iterator[None]:
 
 def _define(cls: type) -> str:
     with by_value():
-        definition: bytes = cloudpickle.dumps(cls)
+        definition = dumps(cls)
     name = f"{cls.__qualname__}-{hashlib.blake2b(definition, digest_size=12).hexdigest()}"
     _by_name[name] = cls
     _definitions[name] = definition

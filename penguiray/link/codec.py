@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import cloudpickle
-
 from penguiray.link.classes import class_named, definition_of, learn, name_of
+from penguiray.link.pickler import Pickler
 
 __all__ = ["Body", "BodyTooLarge", "decode", "encode", "size_of"]
 
@@ -71,11 +70,11 @@ class _Gauge:
             raise BodyTooLarge
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is untyped
+class _Pickler(Pickler):
     """Names the classes that go by value instead of writing their definitions into every body."""
 
     def __init__(self, file: _Gauge, buffer_callback: Callable[[pickle.PickleBuffer], bool]) -> None:
-        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        super().__init__(file, buffer_callback)
         self.classes: dict[str, None] = {}
 
     def reducer_override(self, obj: Any) -> Any:

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cloudpickle
-
 from penguiray.graph.code import Code
 from penguiray.graph.spec import NodeSpec
+from penguiray.link.pickler import Pickler
 
 __all__ = ["Obstacle", "find_obstacle", "try_to_pickle"]
 
@@ -56,7 +55,7 @@ class _Nowhere:
 def try_to_pickle(value: Any) -> Exception | None:
     """Pickle a value to nowhere; gives what that raised. Large buffers are not copied."""
     try:
-        cloudpickle.Pickler(_Nowhere(), protocol=5, buffer_callback=_leave_out).dump(value)
+        Pickler(_Nowhere(), _leave_out).dump(value)
     except Exception as error:  # noqa: BLE001 - pickling runs user code
         return error
     return None

@@ -41,6 +41,19 @@ def test_large_arguments_travel_apart_once_and_come_back_in_their_places() -> No
     assert (first.name, second.first.options) == ("Holds", plan.stages[1].first.options)
 
 
+@pr.node
+def halve(x: int) -> int:
+    return x // 2
+
+
+def test_code_of_a_stage_keeps_its_file_name() -> None:
+    ((code, numbers),) = Parcels(LIMIT).pack(pr.Flow(halve).plan())
+    function = unpack_stage(code, numbers, []).first.code.target
+    assert function(8) == 4
+    assert function.__globals__ is not globals()
+    assert function.__code__.co_filename == __file__
+
+
 def test_buffers_of_large_arguments_are_not_copied() -> None:
     table, parcels = np.arange(LIMIT), Parcels(LIMIT)
     ((code, numbers),) = parcels.pack(pr.Flow(holds(table)).plan())

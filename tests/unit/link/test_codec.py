@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import sys
 import types
 from functools import cached_property
@@ -225,6 +226,22 @@ def test_a_class_of_a_function_comes_back_as_itself() -> None:
     back = carried(values)
     assert back == values
     assert type(back[0]) is Local
+
+
+def test_functions_in_a_body_and_methods_of_its_classes_keep_their_file_names() -> None:
+    class Halves:
+        def __call__(self, x: int) -> int:
+            return x // 2
+
+    sent = Halves.__call__
+    body = encode([lambda x: x // 2, Halves()], inline_limit=LIMIT)
+    (definition,) = (data for name, data in body.definitions(set()) if "Halves" in name)
+    assert pickle.loads(definition) is Halves  # noqa: S301 - pickled just now
+    back = decode(body.data)
+    assert [function(8) for function in back] == [4, 4]
+    assert Halves.__call__ is not sent
+    assert back[0].__code__.co_filename == __file__
+    assert Halves.__call__.__code__.co_filename == __file__
 
 
 def test_the_size_of_a_value_is_that_of_its_body_and_a_limit_stops_before_more_is_copied() -> None:
