@@ -66,7 +66,7 @@ def test_when_the_retry_budget_is_used_up_a_failure_is_final_at_once() -> None:
     assert attempts == [3, 2, 1, 1]
 
 
-@pr.node(retry=pr.Retry(initial_s=0, on=(KeyError, TimeoutError)))
+@pr.node(retry=pr.Retry(initial_s=0, on=(KeyError, TimeoutError)), replicas=1)
 def fails_by_kind(kind: str, ctx: pr.Context) -> int:
     if kind == "key":
         raise KeyError(kind)
@@ -235,7 +235,7 @@ def test_an_item_that_fails_a_batch_fails_its_members_only() -> None:
     assert all(isinstance(error.__cause__, ValueError) for error in errors)
 
 
-@pr.node(batch=pr.Batch())
+@pr.node(batch=pr.Batch(), replicas=1)
 def batch_too_short(xs: list[int]) -> list[int]:
     return [] if xs == [0] else (7 if xs == [1] else [*xs, 0])  # type: ignore[return-value]
 
@@ -274,12 +274,12 @@ class Order(BaseModel):
     amount: int
 
 
-@pr.node
+@pr.node(replicas=1)
 def loosely(x: Any) -> Any:
     return x
 
 
-@pr.node(validate=True)
+@pr.node(validate=True, replicas=1)
 def strictly(order: Order) -> int:
     return order.amount
 

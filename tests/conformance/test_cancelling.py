@@ -126,7 +126,7 @@ def test_messages_that_wait_are_dropped_when_their_loop_is_left(tmp_path: Path) 
 def test_leaving_a_stream_ends_its_generator_at_the_next_message(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
 
-    @pr.node
+    @pr.node(replicas=1)
     def endless(x: int) -> Iterator[int]:
         try:
             while True:
@@ -162,7 +162,7 @@ def test_in_a_map_a_cancelled_input_fails_at_its_place_and_the_others_go_on() ->
 def test_a_cancelled_input_makes_no_further_attempt(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
 
-    @pr.node(retry=pr.Retry(max_attempts=50, initial_s=0.2, max_s=0.2))
+    @pr.node(retry=pr.Retry(max_attempts=50, initial_s=0.2, max_s=0.2), replicas=1)
     def flaky(x: int) -> int:
         note(seen, "tried")
         if x:
@@ -182,7 +182,7 @@ def test_a_cancelled_input_makes_no_further_attempt(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("engine")
 def test_an_input_that_floods_a_caller_who_does_not_read_fails_and_others_go_on() -> None:
-    @pr.node
+    @pr.node(replicas=1)
     def many(x: int) -> Iterator[int]:
         yield from range(x)
 

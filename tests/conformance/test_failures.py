@@ -40,7 +40,7 @@ class NoText(Exception):
         raise RuntimeError("not even a text")
 
 
-@pr.node
+@pr.node(replicas=1)
 def fail(kind: str) -> str:
     if kind == "module":
         raise ModuleError("mine")
@@ -113,7 +113,7 @@ def test_an_exception_class_of_a_function_keeps_its_type() -> None:
     class Local(Exception):
         pass
 
-    @pr.node
+    @pr.node(replicas=1)
     def raise_local(x: int) -> int:
         raise Local(x)
 
@@ -123,19 +123,19 @@ def test_an_exception_class_of_a_function_keeps_its_type() -> None:
     assert caught.value.__cause__.args == (5,)
 
 
-@pr.node
+@pr.node(replicas=1)
 def refuse_odd(x: int) -> int:
     if x % 2:
         raise ValueError(x)
     return x
 
 
-@pr.node
+@pr.node(replicas=1)
 def plus_ten(x: int) -> int:
     return x + 10
 
 
-@pr.node
+@pr.node(replicas=1)
 def give_then_fail(x: int) -> Iterator[int]:
     yield x
     yield x
@@ -202,7 +202,7 @@ def test_every_failed_message_is_a_dead_letter_and_its_input_fails_once() -> Non
 
 @pytest.mark.usefixtures("engine")
 def test_the_value_of_a_dead_letter_is_kept_only_while_small() -> None:
-    @pr.node
+    @pr.node(replicas=1)
     def refuse(value: bytes) -> bytes:
         raise ValueError(len(value))
 

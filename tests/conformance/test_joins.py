@@ -60,7 +60,7 @@ def cause(error: Any) -> Any:
 
 @pytest.mark.usefixtures("engine")
 def test_a_join_gives_the_results_of_both_branches_of_one_input_together() -> None:
-    flow = pr.Flow(enter >> (double, negate) >> pr.join(2) >> ordered)
+    flow = pr.Flow(pr.fan(double, negate) >> pr.join(2) >> ordered)
     with flow.start() as run:
         assert run.ask(3) == (-3, 6)
         assert sorted(run.map(range(1, 200))) == sorted((-x, 2 * x) for x in range(1, 200))
@@ -71,23 +71,23 @@ def test_a_join_gives_the_results_of_both_branches_of_one_input_together() -> No
 @pytest.mark.parametrize("frames", [1, 1_000])
 def test_a_join_behind_a_fan_out_does_not_stop_with_one_credit(frames: int) -> None:
     options = pr.FlowOptions(link_messages=1, frame_messages=frames)
-    flow = pr.Flow(enter >> (double, negate.options(replicas=2)) >> pr.join(2) >> total, options=options)
-    assert sorted(flow.collect(range(50), window=50)) == list(range(50))
+    flow = pr.Flow(enter >> (double, negate.options(replicas=2)) >> pr.join(2), options=options)
+    assert sorted(map(sum, flow.collect(range(50), window=50))) == list(range(50))
 
 
 @pytest.mark.usefixtures("engine")
 def test_without_a_count_a_join_gives_all_of_an_input_once_nothing_more_can_come() -> None:
-    flow = pr.Flow(copies >> double >> pr.join() >> total)
+    flow = pr.Flow(copies >> double >> pr.join())
     with flow.start() as run:
-        assert [run.ask_all(x) for x in (0, 1, 7)] == [[], [2], [98]]
-        assert sorted(run.collect([3, 40, 5])) == [18, 50, 3200]
+        assert [run.ask_all(x) for x in (0, 1, 7)] == [[], [[2]], [[14] * 7]]
+        assert sorted(run.collect([3, 40, 5])) == [[6] * 3, [10] * 5, [80] * 40]
 
 
 @pytest.mark.usefixtures("engine")
 def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() -> None:
-    flow = pr.Flow(pr.fan(double, positive) >> pr.join(2, name="both") >> total)
+    flow = pr.Flow(pr.fan(double, positive) >> pr.join(2, name="both"))
     with flow.start() as run:
-        assert run.ask(3) == 9
+        assert sorted(run.ask(3)) == [3, 6]
         with pytest.raises(pr.NodeError) as caught:
             run.ask(-3)
         error = cause(caught.value)
@@ -109,16 +109,16 @@ def test_a_join_inside_a_branch_closes_before_the_one_behind_it() -> None:
 
 @pytest.mark.usefixtures("engine")
 def test_partial_gives_what_came() -> None:
-    flow = pr.Flow(pr.fan(double, positive) >> pr.join(2, incomplete="partial") >> ordered)
+    flow = pr.Flow(pr.fan(double, positive) >> pr.join(2, incomplete="partial"))
     with flow.start() as run:
-        assert run.ask(-3) == (-6,)
-        assert run.ask(3) == (3, 6)
+        assert run.ask(-3) == [-6]
+        assert sorted(run.ask(3)) == [3, 6]
 
 
 @pytest.mark.usefixtures("engine")
 def test_a_join_gives_a_list_each_time_that_it_has_enough() -> None:
-    flow = pr.Flow(copies >> pr.join(3, incomplete="partial") >> total)
-    assert sorted(flow.collect([7])) == [7, 21, 21]
+    flow = pr.Flow(copies >> pr.join(3, incomplete="partial"))
+    assert sorted(flow.collect([7])) == [[7], [7] * 3, [7] * 3]
 
 
 @pytest.mark.usefixtures("engine")
@@ -134,10 +134,10 @@ def test_a_join_by_key_gathers_over_the_inputs_of_a_map_with_a_window_of_one() -
 
 @pytest.mark.usefixtures("engine")
 def test_keys_that_stay_alone_end_with_the_call_and_two_calls_do_not_meet() -> None:
-    flow = pr.Flow(enter >> pr.join(2, key=last_digit, name="pair") >> ordered)
+    flow = pr.Flow(enter >> pr.join(2, key=last_digit, name="pair"))
     with flow.start() as run:
         found = list(run.map([1, 2, 11], on_error="yield"))
-        assert (1, 11) in found
+        assert [1, 11] in [sorted(group) for group in found if isinstance(group, list)]
         (error,) = [result for result in found if isinstance(result, Exception)]
         assert "1 of 2 messages came for key 2, and no more can come" in str(error)
         with pytest.raises(pr.NodeError, match="for key 2"):
@@ -162,7 +162,7 @@ def test_a_group_that_is_not_complete_in_time_fails_and_what_comes_later_is_drop
             await asyncio.sleep(0.005)
         return x
 
-    flow = pr.Flow(pr.fan(double, late) >> pr.join(2, timeout_s=0.02) >> total)
+    flow = pr.Flow(pr.fan(double, late) >> pr.join(2, timeout_s=0.02))
     with flow.start() as run:
         outcome: list[Any] = []
         asking = threading.Thread(target=lambda: outcome.extend(run.map([5], on_error="yield")))
@@ -176,7 +176,7 @@ def test_a_group_that_is_not_complete_in_time_fails_and_what_comes_later_is_drop
         assert isinstance(cause(error), pr.JoinIncomplete)
         assert "1 of 2 messages came within 0.02 s" in str(error)
         assert run.status().inputs_live == 0
-        assert {node.name: node.taken for node in run.status().nodes}["total"] == 0
+        assert {node.name: node.given for node in run.status().nodes}["join"] == 0
 
 
 @pytest.mark.usefixtures("engine")
@@ -186,9 +186,9 @@ def test_a_key_that_raises_or_cannot_be_a_key_fails_that_message_only() -> None:
             raise KeyError(x)
         return [] if x == 2 else 0
 
-    with pr.Flow(enter >> pr.join(2, key=key) >> ordered).start() as run:
+    with pr.Flow(enter >> pr.join(2, key=key)).start() as run:
         found = list(run.map([1, 2, 3, 4], on_error="yield"))
-        assert (3, 4) in found
+        assert [3, 4] in [sorted(group) for group in found if isinstance(group, list)]
         assert {type(cause(result)) for result in found if isinstance(result, Exception)} == {KeyError, TypeError}
 
 
@@ -212,10 +212,10 @@ def test_a_cancelled_input_leaves_its_group() -> None:
         await asyncio.sleep(60 if x == 1 else 0)
         return x
 
-    with pr.Flow(pr.fan(double, stay) >> pr.join(2) >> ordered).start() as run:
+    with pr.Flow(pr.fan(double, stay) >> pr.join(2)).start() as run:
         with pytest.raises(pr.DeadlineExceeded):
             run.ask(1, timeout_s=0.3)
-        assert run.ask(2) == (2, 4)
+        assert sorted(run.ask(2)) == [2, 4]
 
 
 def test_a_join_that_cannot_be_is_refused_where_it_is_written() -> None:

@@ -110,12 +110,12 @@ def test_what_a_call_emits_comes_before_what_it_returns_or_yields_next() -> None
     assert by_tag(zero) == {"function": [-1, 1], "async": [-1, 1], "generator": [-2], "async generator": [-2]}
 
 
-@pr.node
+@pr.node(replicas=1)
 def pair(x: int) -> tuple[int, list[int]]:
     return x, [x, x]
 
 
-@pr.node
+@pr.node(replicas=1)
 def as_list(x: tuple[int, list[int]]) -> list[int]:
     return [x[0], *x[1]]
 
@@ -127,7 +127,7 @@ def test_a_returned_tuple_or_list_is_one_message() -> None:
         assert run.collect([1, 2], ordered=True) == [[1, 1, 1], [2, 2, 2]]
 
 
-@pr.node
+@pr.node(replicas=1)
 def emits_too_much(x: int, ctx: pr.Context) -> int:
     for number in range(x):
         ctx.emit(number)
@@ -238,7 +238,7 @@ class Fails:
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("where", ["constructor", "setup"])
 def test_a_node_that_cannot_start_is_a_start_error_with_its_cause(where: str) -> None:
-    flow = pr.Flow(pr.actor(Fails)("nowhere") >> pr.actor(name="fused")(Fails)(where))
+    flow = pr.Flow(pr.actor(replicas=1)(Fails)("nowhere") >> pr.actor(name="fused", replicas=1)(Fails)(where))
     assert len(flow.plan().stages) == 1
     text = r"node 'fused' \(test_nodes:\d+\) did not start.*: LookupError: no model"
     with pytest.raises(pr.StartError, match=text) as caught, flow.start():

@@ -49,12 +49,12 @@ def exits(x: int) -> Iterator[int]:
         raise SystemExit(3)
 
 
-@pr.node
+@pr.node(replicas=1)
 def wraps(x: int) -> object:
     return NoWayBack() if x == 1 else x
 
 
-@pr.node
+@pr.node(replicas=1)
 def fails_on_what_cannot_come_back(x: object) -> int:
     if isinstance(x, NoWayBack):
         raise TypeError("seen")

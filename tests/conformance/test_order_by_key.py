@@ -13,7 +13,7 @@ import penguiray as pr
 MESSAGES, KEYS = 60, 4
 
 
-@pr.node
+@pr.node(replicas=1)
 def by_key(count: int, ctx: pr.Context) -> int | None:
     for number in range(count):
         ctx.emit(number, key=("group", number % KEYS))

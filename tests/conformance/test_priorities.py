@@ -32,7 +32,7 @@ class Numbered:
 numbered = pr.actor(replicas=1)(Numbered)
 
 
-@pr.node(fuse=False)
+@pr.node(fuse=False, replicas=1)
 def passed_on(x: str) -> str:
     return x
 
@@ -53,7 +53,7 @@ def test_urgent_inputs_pass_those_that_wait_and_low_ones_let_all_others_pass(tmp
     assert max(places["low"]) == 2 * EACH + 2
 
 
-@pr.node
+@pr.node(replicas=1)
 def priority_of(x: int, ctx: pr.Context) -> str:
     return ctx.headers["priority"]
 

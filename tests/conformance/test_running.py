@@ -19,12 +19,12 @@ class Page(BaseModel):
     size: int = 0
 
 
-@pr.node
+@pr.node(replicas=1)
 def plus_one(x: int) -> int:
     return x + 1
 
 
-@pr.node
+@pr.node(replicas=1)
 def measured(page: Page) -> Page:
     return Page(url=page.url, size=len(page.url))
 
@@ -35,7 +35,7 @@ def times(x: int) -> Iterator[int]:
         yield x
 
 
-@pr.node
+@pr.node(replicas=1)
 def refuse_odd(x: int) -> int:
     if x % 2:
         raise ValueError(x)
