@@ -104,7 +104,7 @@ def test_a_loop_of_several_nodes_may_multiply_messages() -> None:
 def test_one_credit_and_one_message_a_frame_do_not_stop_a_loop() -> None:
     options = pr.FlowOptions(link_messages=1, frame_messages=1)
     flow = pr.Flow(halve >> sort, back=[pr.Back(sort, halve)], options=options)
-    assert sum(flow.collect([40] * 20)) == 800
+    assert sum(flow.collect([40] * 8)) == 320
 
 
 @pytest.mark.usefixtures("engine")

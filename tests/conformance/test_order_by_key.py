@@ -97,7 +97,7 @@ def test_what_cannot_be_a_key_is_refused_and_says_what_can() -> None:
             run.ask(("part", 0.5))
 
 
-@pr.node
+@pr.node(replicas=1)
 def all_one_key(x: int, ctx: pr.Context) -> int | None:
     ctx.emit(x, key="only" if x < 3 else "other")
     return None
