@@ -214,6 +214,10 @@ MUTANTS = (
         "cancelling", "async code is cancelled", "runtime/task_worker.py",
         "(is_async or item.is_pausing)", "item.is_pausing", CANCELLING,
     ),
+    Mutant(
+        "cancelling", "a call that was left is given up as a whole", "runtime/cancelled.py",
+        "or call_of(root) in self._calls", "or False", CANCELLING,
+    ),
     # -- batching
     Mutant(
         "batching", "a full batch is due", "runtime/batcher.py",
