@@ -118,6 +118,7 @@ class Feed:
         """Take values in one by one, of which one or more do not fit."""
         if len(values) == 1:
             with self._engine.lock:
+                error.add_note(f"It is about inputs[{self._call.positions}] of {self._engine.plan.name!r}.")
                 self._engine.ingress.refuse(self._call, error)
             return
         for value in values:

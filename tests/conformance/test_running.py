@@ -102,6 +102,7 @@ def test_an_input_is_checked_before_anything_is_sent_and_in_map_only_it_fails() 
         inputs: list[Any] = [Page(url="a"), {"link": "b"}, Page(url="ccc")]
         results = list(run.map(inputs, ordered=True, on_error="yield"))
         assert [type(result) for result in results] == [Page, ValidationError, Page]
+        assert getattr(results[1], "__notes__", None) == ["It is about inputs[1] of 'flow'."]
         assert run.collect(inputs, on_error="skip", ordered=True) == [results[0], results[2]]
         assert given_before(ValidationError, run.map(inputs, ordered=True)) == [Page(url="a", size=1)]
         assert run.dead_letters() == []
