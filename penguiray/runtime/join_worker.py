@@ -131,9 +131,11 @@ class JoinWorker:
             return
         found, wanted, name = len(group.items), self._rule.count, self._node.spec.name
         about = f" for key {group.key[1]!r}" if self._rule.is_by_key else ""
+        feeders = len(self._bench.stage.fed_by)
+        hint = f"{feeders} nodes lead to it, so perhaps pr.join({feeders}) is meant: " if feeders > wanted else ""
         error = JoinIncomplete(
-            f"{found} of {wanted} messages came{about}{when}: {self._what_came(group.items)}; mend the node that gave "
-            f"too few, or use incomplete='partial'",
+            f"{found} of {wanted} messages came{about}{when}: {self._what_came(group.items)}; {hint}mend the node that "
+            f"gave too few, or use incomplete='partial'",
             node=name,
             found=found,
             wanted=wanted,

@@ -100,6 +100,15 @@ def test_a_group_that_nothing_can_complete_fails_at_once_and_says_what_came() ->
         assert "incomplete='partial'" in str(caught.value)
 
 
+def test_an_incomplete_join_says_that_more_nodes_lead_to_it_than_it_waits_for() -> None:
+    flow = pr.Flow(pr.fan(double, negate, positive) >> pr.join(2))
+    with (
+        flow.start(engine="local") as run,
+        pytest.raises(pr.NodeError, match=r"3 nodes lead to it, so perhaps pr.join"),
+    ):
+        run.ask_all(3)
+
+
 @pytest.mark.usefixtures("engine")
 def test_a_join_inside_a_branch_closes_before_the_one_behind_it() -> None:
     inner = copies >> pr.join(name="inner") >> total
