@@ -224,11 +224,8 @@ class Flow(Generic[I, O]):
         progress: bool | None,
         wishes: dict[str, Any],
     ) -> Iterator[Any]:
-        with (
-            self._start_unnamed(engine, address) as run,
-            Progress(run.status, is_on=wants_progress(progress)),
-            run.map(inputs, **wishes) as results,
-        ):
+        run = self._start_unnamed(engine, address)
+        with Progress(run.status, is_on=wants_progress(progress)), run, run.map(inputs, **wishes) as results:
             yield from results
 
     @overload

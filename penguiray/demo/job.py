@@ -41,7 +41,8 @@ def run_demo(modules: Iterable[ModuleFile], *, engine: EngineName | None = None,
         engine: See `Flow.start`.
         progress: Whether to show progress on stderr.
     """
-    with build_flow().start(engine=engine) as run, Progress(run.status, is_on=progress):
+    run = build_flow().start(engine=engine)
+    with Progress(run.status, is_on=progress), run:
         pairs = run.collect([*modules, *broken_files()], on_error="skip")
     return DemoResult(
         pairs=sorted(pairs, key=lambda pair: pair.rank),

@@ -18,8 +18,10 @@ _PLAIN_S = 10.0
 _WIDTH = 100
 
 
-def line_of(status: Status) -> str:
-    """One line about a run, at most 100 columns."""
+def line_of(status: Status, *, waited_s: float = 0.0) -> str:
+    """One line about a run, at most 100 columns; `waited_s` is how long somebody has waited for its start."""
+    if status.state == "starting":
+        return f"{status.name}: starting, {waited_s:.0f} s"[:_WIDTH]
     busiest = max(status.nodes, key=lambda node: node.busy)
     failed = f", {status.dead_letters} dead letters" if status.dead_letters else ""
     rate = status.inputs_done / max(status.seconds, 1e-9)
@@ -40,6 +42,7 @@ class Progress:
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="penguiray-progress", daemon=True)
         self._has_shown = False
+        self._waited_s = 0.0
 
     def __enter__(self) -> Self:
         if self._is_on:
@@ -59,11 +62,12 @@ class Progress:
         pause_s = _TERMINAL_S if self._out.isatty() else _PLAIN_S
         wait_s = _SILENT_S if self._out.isatty() else _PLAIN_S
         while not self._is_over.wait(wait_s):
+            self._waited_s += wait_s
             self._write(end="" if self._out.isatty() else "\n")
             self._has_shown = True
             wait_s = pause_s
 
     def _write(self, end: str) -> None:
         start = "\r\x1b[K" if self._out.isatty() else ""
-        self._out.write(f"{start}{line_of(self._status())}{end}")
+        self._out.write(f"{start}{line_of(self._status(), waited_s=self._waited_s)}{end}")
         self._out.flush()

@@ -41,6 +41,10 @@ def test_a_line_names_what_is_done_what_failed_and_who_is_busiest() -> None:
     assert len(line_of(Status("x" * 200, "running", 1.0, 0, 0, 0, NODES))) == 100
 
 
+def test_a_line_of_a_run_that_is_not_ready_says_how_long_it_is_waited_for() -> None:
+    assert line_of(Status("index", "starting", 0.0, 0, 0, 0, NODES), waited_s=12.25) == "index: starting, 12 s"
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_a_run_that_is_over_at_once_shows_nothing(is_terminal: bool) -> None:
     screen = Screen(is_terminal=is_terminal)
