@@ -34,6 +34,7 @@ class AttachedPool(ReplicaPool):
     def __init__(self, admitted: Admitted) -> None:
         super().__init__(admitted.plan, admitted.card)
         self._ingress = admitted.ingress
+        self._collects = False
 
     def find(self) -> None:
         """Look the actors up.
@@ -53,10 +54,18 @@ class AttachedPool(ReplicaPool):
 
     def collect(self, link: LinkId, on_done: Done) -> None:
         """Ask one actor for its next report to this process."""
+        self._collects = True
         ask(self.actors[link].collect_for, link, on_done, self._ingress)
 
     def renew(self) -> None:
-        """Nothing: whoever collects is heard of."""
+        """Tell every actor that this process lives, as long as it waits for one that is not ready.
+
+        After that whoever collects is heard of, and only who collects: a process that takes no news any more would
+        fill its replicas with them.
+        """
+        if not self._collects:
+            for actor in list(self.actors.values()):
+                actor.renew.remote(self._ingress)
 
     def stop(self, *, finish: bool) -> None:  # noqa: ARG002 - see ReplicaPool
         """Leave the run as it is."""

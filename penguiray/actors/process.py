@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 from ray.exceptions import RayActorError
 
 from penguiray.actors.calls import CallTransport, feedback_of
-from penguiray.actors.reader import MOST_ATTACHED, Reader, Told
+from penguiray.actors.reader import Reader, Told
+from penguiray.actors.readers import Readers
 from penguiray.clock import SystemClock
-from penguiray.control.lease import LEASE_S
+from penguiray.control.lease import LEASE_S, LOOK_S
 from penguiray.errors import RunClosed
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
@@ -56,7 +57,7 @@ class ReplicaProcess:
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
         self._owner = self._reader(is_owner=True)
-        self._attached: dict[int, Reader] = {}
+        self._attached = Readers(functools.partial(self._reader, is_owner=False))
         self._looking = threading.Lock()
         self._numbers = itertools.count(1)
         self._is_closing = False
@@ -176,21 +177,28 @@ class ReplicaProcess:
 
     def admit(self) -> int | None:
         """A number for one more process that attaches to the run; None if there are as many as may be."""
-        if len(self._attached) >= MOST_ATTACHED:
-            return None
         number = ingress_number(self._epoch, next(self._numbers))
-        self._on_loop(functools.partial(self._attach, number))
+        if not self._attached.admit(number):
+            return None
+        self._loop.call_soon_threadsafe(self._attach, number)
         return number
 
     def join(self, ingress: int) -> bool:
-        """Keep news for an attached process from now on; whether the replica is ready, which is waited for a while."""
-        self._on_loop(functools.partial(self._attach, ingress))
+        """Keep news for an attached process from now on; whether the replica is ready, which is waited for a while.
+
+        Raises:
+            RunClosed: The process was silent for longer than the lease, or has left, or the run ends.
+        """
+        if self._is_closing or not self._attached.join(ingress):
+            raise self._gone()
+        self.renew(ingress)
+        self._loop.call_soon_threadsafe(self._attach, ingress)
         return self._is_open.wait(_POLL_S)
 
     def _attach(self, ingress: int) -> None:
-        attached = self._attached.setdefault(ingress, self._reader(is_owner=False))
-        attached.lease.renew(self._clock.now())
-        self._replica.attach(ingress, attached.news.set)
+        reader = self._attached.get(ingress)
+        if reader is not None:
+            self._replica.attach(ingress, reader.news.set)
 
     def collect_for(self, ingress: int) -> Told:
         """Like `collect` for an attached process; a report without news has the counters.
@@ -220,13 +228,10 @@ class ReplicaProcess:
 
     def leave(self, ingress: int) -> None:
         """Give up what an attached process has sent, and keep no more news for it."""
-        self._on_loop(functools.partial(self._let_go, ingress))
-
-    def _let_go(self, ingress: int) -> None:
-        attached = self._attached.pop(ingress, None)
-        if attached is not None:
-            self._replica.detach(ingress)
-            attached.news.set()
+        reader = self._attached.remove(ingress)
+        if reader is not None:
+            self._loop.call_soon_threadsafe(self._replica.detach, ingress)
+            reader.news.set()
 
     # -- its life
 
@@ -247,9 +252,11 @@ class ReplicaProcess:
             await asyncio.Event().wait()  # replica 0 is gone; the driver sees that itself and ends the run
             raise
 
-    def renew(self) -> None:
-        """The driver lives."""
-        self._owner.lease.renew(self._clock.now())
+    def renew(self, ingress: int = 0) -> None:
+        """The driver lives, or a process that attached."""
+        reader = self._attached.get(ingress) if ingress else self._owner
+        if reader is not None:
+            reader.lease.renew(self._clock.now())
 
     @property
     def silent_s(self) -> float:
@@ -263,8 +270,8 @@ class ReplicaProcess:
 
     async def _stop(self, *, finish: bool) -> None:
         self._is_closing = True
-        for ingress in list(self._attached):
-            self._let_go(ingress)
+        for ingress in self._attached.numbers():
+            self.leave(ingress)
         if finish:
             self._replica.finish()
         else:
@@ -295,13 +302,11 @@ class ReplicaProcess:
         self._replica.outbox.refuse(root, message_id, error)
 
     def _watch_lease(self) -> None:
-        """End the process when its driver has been silent for too long: nobody else would."""
+        """End the process when its driver has been silent for too long: nobody else would. Others are let go."""
         while (rest_s := self._owner.lease.rest_s(self._clock.now())) > 0:
-            time.sleep(min(rest_s, 1.0))
-            now = self._clock.now()
-            for ingress, attached in list(self._attached.items()):
-                if attached.lease.rest_s(now) <= 0:
-                    self._loop.call_soon_threadsafe(self._let_go, ingress)
+            time.sleep(min(rest_s, LOOK_S))
+            for ingress in self._attached.silent(self._clock.now()):
+                self.leave(ingress)
         try:
             self.stop(finish=False)
         except Exception as error:  # noqa: BLE001 - whatever the user's close() does, the process ends

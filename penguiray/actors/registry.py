@@ -31,6 +31,9 @@ __all__ = ["Admitted", "admit", "claim", "lead_name", "others", "replica_name", 
 
 _ANSWER_S = 3.0
 """How long a first replica may take to say who it is; one that waits for its place says nothing."""
+_ADMIT_S = 10.0
+"""How long it may take to let a process in. Longer, since one that was let in and does not know it keeps a place from
+others until its lease ends."""
 _FREE_S = 10.0
 """How long Ray may take to forget the name of an actor that has ended."""
 _LEAD = re.compile(r"([^/]+)/run(/[0-9a-f]+)?")
@@ -114,7 +117,7 @@ def admit(name: str) -> Admitted:
     """
     try:
         lead: Any = ray.get_actor(f"{name}/run", namespace=NAMESPACE)
-        (card, _), admitted = ray.get([lead.who.remote(), lead.admit.remote()], timeout=_ANSWER_S)
+        (card, _), admitted = ray.get([lead.who.remote(), lead.admit.remote()], timeout=_ADMIT_S)
     except (ValueError, RayActorError):
         cards, silent = runs()
         named = sorted({*silent, *(card.name for card in cards if card.name is not None)})

@@ -122,9 +122,9 @@ class ReplicaActor:
         return self._process.permits(place, begun, want)
 
     @ray.method(concurrency_group="control")
-    def renew(self) -> None:
+    def renew(self, ingress: int = 0) -> None:
         """See `ReplicaProcess.renew`."""
-        self._process.renew()
+        self._process.renew(ingress)
 
     @ray.method(concurrency_group="control")
     def stop(self, finish: bool) -> None:

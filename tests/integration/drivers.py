@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+import penguiray as pr
 from penguiray.actors.session import NAMESPACE
 
 __all__ = [
-    "Driver", "bytes_in_store", "folder_for_ray", "is_alive", "measured", "processes_of", "replicas", "until",
-    "write_script",
+    "Driver", "attached", "bytes_in_store", "folder_for_ray", "is_alive", "measured", "processes_of", "replicas",
+    "until", "write_script",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -34,6 +35,20 @@ def until(look: Callable[[], T], is_right: Callable[[T], bool], timeout_s: float
         assert time.monotonic() < deadline, f"still after {timeout_s:g} s: {seen!r}"
         time.sleep(0.05)
     return seen
+
+
+def attached(name: str, timeout_s: float) -> pr.Run[Any, Any]:
+    """The run of that name, as soon as there is one that lets this process in."""
+
+    def attach() -> pr.Run[Any, Any] | str:
+        try:
+            return pr.attach(name)
+        except pr.StartError as error:
+            return str(error)
+
+    found = until(attach, lambda found: isinstance(found, pr.Run), timeout_s)
+    assert isinstance(found, pr.Run)
+    return found
 
 
 def replicas(flow: str = "") -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from drivers import Driver, measured, replicas, until, write_script
+from drivers import Driver, attached, measured, replicas, until, write_script
 
 import penguiray as pr
 from penguiray.actors.reader import MOST_ATTACHED
@@ -130,15 +132,9 @@ def test_a_run_takes_eight_programs_and_lets_one_go_that_was_killed(
 
         visitor.process.kill()
 
-        def attach() -> pr.Run[int, int] | str:
-            try:
-                return pr.attach("numbers")
-            except pr.StartError as error:
-                return str(error)
-
-        found = until(attach, lambda found: isinstance(found, pr.Run), LET_GO_S)
-        measured(f"after the kill of an attached program: {found!r}")
-        assert isinstance(found, pr.Run)
+        killed = time.monotonic()
+        found = attached("numbers", LET_GO_S)
+        measured(f"place of a killed program: free {time.monotonic() - killed:.1f} s after it")
         assert sorted(found.ask_all(2)) == [0, 2]
         seen = rounds(owner)
         until(lambda: rounds(owner), lambda now: now > seen, 30)
@@ -147,3 +143,33 @@ def test_a_run_takes_eight_programs_and_lets_one_go_that_was_killed(
     (tmp_path / "end").touch()
     assert re.search("True 0", owner.said("STATUS"))
     assert owner.ended(60) == 0, owner.output
+
+
+@pr.node(replicas=1)
+async def hold(folder: Path) -> str:
+    """Hold the replica's loop up, as no async node should, until there is a file."""
+    (folder / "begun").touch()
+    until((folder / "go").exists, bool, 30)
+    return folder.name
+
+
+def test_a_loop_that_is_held_up_delays_who_attaches_and_makes_room_for_no_ninth(
+    ray_cluster: str, tmp_path: Path
+) -> None:
+    with pr.Flow(hold, name="held").start() as owner, ThreadPoolExecutor() as asking:
+        asked = asking.submit(owner.ask, tmp_path)
+        until((tmp_path / "begun").exists, bool, 60)
+
+        others = [pr.attach("held") for _ in range(MOST_ATTACHED)]
+        for run in others:
+            run.wait_ready(60)
+        with pytest.raises(pr.StartError, match="8 programs are attached"):
+            pr.attach("held")
+        others.pop().stop()
+        others.append(pr.attach("held"))
+        (tmp_path / "go").touch()
+
+        assert asked.result(60) == tmp_path.name
+        assert [run.ask(tmp_path) for run in others] == [tmp_path.name] * MOST_ATTACHED
+        for run in others:
+            run.stop()

@@ -1,14 +1,25 @@
-"""A replica outlives a silent owner by its lease and no longer."""
+"""A replica holds on to a silent process for its lease and no longer; a standstill of its own is no silence."""
 
 from __future__ import annotations
 
-from penguiray.control.lease import LEASE_S, STALL_S, Lease
+from itertools import accumulate, repeat
+
+from penguiray.control.lease import LEASE_S, LOOK_S, Lease
+
+LOOKS = int(LEASE_S / LOOK_S)
 
 
-def test_a_lease_that_is_not_renewed_runs_out_after_its_time() -> None:
+def looks_until_its_end(lease: Lease, began: float, every_s: float) -> int:
+    """How many looks an unheard process survives, if a look comes every so many seconds."""
+    times = accumulate(repeat(every_s), initial=began)
+    next(times)
+    return next(count for count, now in enumerate(times) if lease.rest_s(now) <= 0)
+
+
+def test_a_lease_that_is_not_renewed_ends_after_its_time() -> None:
     lease = Lease(now=100.0)
-    seconds = [100.0 + second for second in range(int(LEASE_S) + 1)]
-    assert [lease.rest_s(now) > 0 for now in seconds] == [True] * int(LEASE_S) + [False]
+    seconds = [100.0 + second for second in range(LOOKS + 1)]
+    assert [lease.rest_s(now) > 0 for now in seconds] == [True] * LOOKS + [False]
 
 
 def test_a_renewal_gives_the_whole_time_again() -> None:
@@ -18,16 +29,26 @@ def test_a_renewal_gives_the_whole_time_again() -> None:
         assert lease.rest_s(float(now)) == LEASE_S
 
 
-def test_a_process_that_stood_still_waits_for_the_renewals_that_it_could_not_hear() -> None:
+def test_of_a_standstill_only_one_look_counts_as_silence() -> None:
     lease = Lease(now=0.0)
-    paused_until = LEASE_S * 10
-    assert lease.rest_s(paused_until) == LEASE_S / 2
-    steps = [paused_until + step for step in range(1, int(LEASE_S / 2) + 1)]
-    assert [lease.rest_s(now) > 0 for now in steps][-2:] == [True, False]
+    assert lease.rest_s(10 * LEASE_S) == LEASE_S - LOOK_S
+    assert lease.rest_s(10 * LEASE_S + 1.0) == LEASE_S - LOOK_S - 1.0
+    assert lease.silent_s(10 * LEASE_S) == 10 * LEASE_S
 
 
-def test_looking_every_second_is_no_pause() -> None:
-    assert STALL_S > 1.0
+def test_a_renewal_after_a_standstill_gives_the_whole_time_and_no_more() -> None:
     lease = Lease(now=0.0)
-    rests = [lease.rest_s(float(now)) for now in range(int(LEASE_S) + 5)]
-    assert rests == sorted(rests, reverse=True)
+    lease.rest_s(10 * LEASE_S)
+    lease.renew(10 * LEASE_S + 0.5)
+    assert lease.rest_s(10 * LEASE_S + 1.0) == LEASE_S - 0.5
+
+
+def test_a_starved_replica_gives_a_lease_as_many_looks_as_an_idle_one() -> None:
+    assert looks_until_its_end(Lease(now=0.0), 0.0, LOOK_S) == LOOKS - 1
+    assert looks_until_its_end(Lease(now=0.0), 0.0, 2.9) == LOOKS - 1
+    assert looks_until_its_end(Lease(now=7.0), 7.0, 60.0) == LOOKS - 1
+
+
+def test_looking_more_often_changes_nothing() -> None:
+    lease = Lease(now=0.0)
+    assert [lease.rest_s(now / 4) for now in range(1, 81)] == [LEASE_S - now / 4 for now in range(1, 81)]
