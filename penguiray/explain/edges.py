@@ -87,7 +87,12 @@ def _entry(source: NodeSpec) -> Statement:
 
 def _edge_types(edge: Edge, shape: Shape) -> Statement:
     missing, given = [], given_along(edge, shape)
-    if edge.source.join is not None and given is list:
+    if _is_by_emit(edge, given):
+        missing.append(
+            f"{edge.source.name!r} ({edge.source.where}) chooses with ctx.emit(to=) in each call what goes this way, "
+            f"and that is not compared"
+        )
+    elif edge.source.join is not None and given is list:
         missing.append(f"not all that reaches {edge.source.name!r} has a type")
     elif not (_is_said(given) or _is_by_type(edge)):
         missing.append(_missing(edge.source, "gives"))
@@ -99,6 +104,11 @@ def _edge_types(edge: Edge, shape: Shape) -> Statement:
     if edge.source.signature.context is not None:
         why += ", and what is sent with ctx.emit was not compared"
     return Statement("types", _name(edge), "checked", why, "decided")
+
+
+def _is_by_emit(edge: Edge, given: Any) -> bool:
+    """Whether nothing takes the edge but what is sent there: a way back of no types, or one on that no type is left."""
+    return given is None or (edge.back is not None and not edge.back.takes)
 
 
 def _is_by_type(edge: Edge) -> bool:

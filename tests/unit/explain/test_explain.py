@@ -181,6 +181,33 @@ def test_lists_of_a_join_and_what_a_context_emits_are_not_called_checked_where_t
     assert "what is sent with ctx.emit was not compared" in text
 
 
+def test_a_way_that_only_ctx_emit_takes_is_unchecked_since_it_is_chosen_in_each_call() -> None:
+    @pr.node
+    def check(x: int, ctx: pr.Context) -> int | None:
+        return x
+
+    @pr.node
+    def words(x: int) -> str:
+        return str(x)
+
+    @pr.node
+    def both(x: str, ctx: pr.Context) -> int | str:
+        return x
+
+    @pr.node
+    def end(x: bytes) -> bytes:
+        return x
+
+    chosen = "chooses with ctx.emit(to=) in each call what goes this way, and that is not compared"
+    looped = pr.Flow(first >> check >> second, back=[pr.Back(check, first)]).explain()
+    reason = f"'check' ({check.spec.where}) {chosen}"
+    assert said(looped, "types", "check >> first") == ("unchecked", reason, "decided")
+    assert said(looped, "types", "check >> second")[0] == "checked"
+    graph = first >> words >> both >> end  # type: ignore[operator]  # all that 'both' is annotated to give goes back
+    by_type = pr.Flow(graph, back=[pr.Back(both, first), pr.Back(both, both)]).explain()
+    assert said(by_type, "types", "both >> end")[:2] == ("unchecked", f"'both' ({both.spec.where}) {chosen}")
+
+
 def test_branches_are_named_in_the_order_in_which_they_are_tried() -> None:
     routed = explained(pr.route((is_even, first), (lambda x: x > 3, second), default=several))
     assert said(routed, "branches", "route")[0] == "is_even to first, branch 2 to second, default to several"
