@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,10 +123,24 @@ def _is_said(annotation: Any) -> bool:
 
 def _missing(node: NodeSpec, does: str) -> str:
     """Why nobody knows what a node takes or gives."""
+    signature, who = node.signature, f"{node.name!r} ({node.where})"
+    annotation, unresolved = (
+        (signature.input_type, signature.unresolved_input)
+        if does == "takes"
+        else (signature.output_type, signature.unresolved_output)
+    )
     if node.kind == "route":
         if isinstance(node.code.target[0], IsA):
             return f"the default of {node.name!r} takes any type"
-        return f"the first predicate of {node.name!r} ({node.where}) has no annotation"
-    if node.options.batch and node.signature.columns != "list":
-        return f"{node.name!r} ({node.where}) {does} columns, which have no type for a row"
-    return f"{node.name!r} ({node.where}) has no annotation for what it {does}"
+        who = f"the first predicate of {who}"
+    if node.kind == "join" and node.code.target is None:
+        return f"{node.name!r} takes any type"
+    if unresolved:
+        return f"the annotation {unresolved!r} for what {who} {does} cannot be resolved where it was declared"
+    if annotation is not inspect.Parameter.empty:
+        return f"{who} {does} {show(annotation)}, which may be anything"
+    if node.kind == "route":
+        return f"{who} has no annotation"
+    if node.options.batch and signature.columns != "list":
+        return f"{who} {does} columns, which have no type for a row"
+    return f"{who} has no annotation for what it {does}"

@@ -160,6 +160,37 @@ def test_edges_whose_types_nobody_knows_are_unchecked_and_say_what_is_missing() 
     assert said(validated, "types", "second") == ("pydantic checks each message", "the node says validate=True", "set")
 
 
+def test_annotations_that_cannot_be_resolved_are_unchecked_and_named() -> None:
+    @pr.node
+    def misspelt(x: itn) -> Iterator[itn]:  # type: ignore[name-defined]  # noqa: F821 - the point of it
+        yield x
+
+    def predicate(x: itn) -> bool:  # type: ignore[name-defined]  # noqa: F821 - the point of it
+        return True
+
+    where = misspelt.spec.where
+    cannot = "cannot be resolved where it was declared"
+    explanation = explained(misspelt >> second)
+    for edge, text in (
+        ("input >> misspelt", f"the annotation 'itn' for what 'misspelt' ({where}) takes {cannot}"),
+        ("misspelt >> second", f"the annotation 'Iterator[itn]' for what 'misspelt' ({where}) gives {cannot}"),
+    ):
+        assert said(explanation, "types", edge)[:2] == ("unchecked", text)
+    reason = said(explained(pr.route((predicate, first))), "types", "route >> first")[1]
+    assert reason.startswith("the annotation 'itn' for what the first predicate of 'route' (")
+
+
+def test_an_annotation_that_fits_everything_is_not_called_missing() -> None:
+    @pr.node
+    def anything(x: object) -> Any:
+        return x
+
+    explanation, who = explained(anything >> second), f"'anything' ({anything.spec.where})"
+    assert said(explanation, "types", "input >> anything")[1] == f"{who} takes object, which may be anything"
+    assert said(explanation, "types", "anything >> second")[1] == f"{who} gives Any, which may be anything"
+    assert said(explained(first >> pr.join(2)), "types", "first >> join")[1] == "'join' takes any type"
+
+
 def test_lists_of_a_join_and_what_a_context_emits_are_not_called_checked_where_they_are_not() -> None:
     @pr.node
     def known(x: int, ctx: pr.Context) -> int:
