@@ -32,6 +32,7 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.arguments import OnError, check_async_inputs, check_inputs, check_on_error
 from penguiray.ingress.engine import Engine
+from penguiray.lifecycle import warn_in_loop
 from penguiray.link.sendable import check_sendable
 from penguiray.names import name_for
 from penguiray.observe.progress import Progress
@@ -212,6 +213,7 @@ class Flow(Generic[I, O]):
         """
         check_inputs(inputs, "map")
         check_on_error(on_error)
+        warn_in_loop("map", "flow")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return Results(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
@@ -301,6 +303,7 @@ class Flow(Generic[I, O]):
         """All results of `map` as a list."""
         check_inputs(inputs, "collect")
         check_on_error(on_error)
+        warn_in_loop("collect", "flow")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
         return list(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
 
