@@ -209,13 +209,13 @@ class Flow(Generic[I, O]):
                 else yes.
 
         Raises:
-            FlowError: The inputs are a single text or model, or an async iterable; or there is no such `on_error`.
+            FlowError: The inputs are a single text or model, or an async iterable; or `on_error` or engine is unknown.
         """
         check_inputs(inputs, "map")
         check_on_error(on_error)
         warn_in_loop("map", "flow")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return Results(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
+        return Results(self._map(inputs, engine=engine_name(engine), address=address, progress=progress, wishes=wishes))
 
     def _map(
         self,
@@ -275,7 +275,7 @@ class Flow(Generic[I, O]):
         check_async_inputs(inputs, "amap")
         check_on_error(on_error)
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return AsyncResults(self._amap(inputs, engine, address, wishes))
+        return AsyncResults(self._amap(inputs, engine_name(engine), address, wishes))
 
     async def _amap(
         self,
@@ -305,7 +305,7 @@ class Flow(Generic[I, O]):
         check_on_error(on_error)
         warn_in_loop("collect", "flow")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return list(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
+        return list(self._map(inputs, engine=engine_name(engine), address=address, progress=progress, wishes=wishes))
 
     async def acollect(
         self,
@@ -322,7 +322,7 @@ class Flow(Generic[I, O]):
         check_async_inputs(inputs, "acollect")
         check_on_error(on_error)
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return [result async for result in self._amap(inputs, engine, address, wishes)]
+        return [result async for result in self._amap(inputs, engine_name(engine), address, wishes)]
 
     def explain(self, *, cpus: int = 1) -> Explanation:
         """What would run on so many CPUs, and why; nothing is started and Ray is not loaded.
