@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Statement
 from penguiray.graph.back import given_along
 from penguiray.graph.branches import branch_name
@@ -61,7 +62,7 @@ def branch_statements(spec: FlowSpec) -> Iterator[Statement]:
 def _way_back(edge: Edge, loop: Loop) -> Statement:
     names = " or ".join(cls.__name__ for cls in loop.takes)
     what = f"takes {names}" if names else f"takes what is sent with ctx.emit(to={edge.target.name!r})"
-    why = f"at most {loop.max_hops} times along one line of descent; messages on it are served first"
+    why = f"at most {counted(loop.max_hops, 'time')} along one line of descent; messages on it are served first"
     return Statement("branches", f"{_name(edge)}, a way back", what, why, "decided")
 
 

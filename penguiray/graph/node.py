@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from penguiray.draw.amounts import counted
 from penguiray.draw.html import lines, scrolled
 from penguiray.draw.svg import svg_of
 from penguiray.draw.text import escaped
@@ -76,7 +77,7 @@ class Graph(Generic[I_contra, O_co]):
         return lines(escaped(self._caption()), scrolled(svg_of(diagram_of(self._shape, self._caption()))))
 
     def _caption(self) -> str:
-        return f"graph of {len(self._shape.nodes)} nodes"
+        return f"graph of {counted(len(self._shape.nodes), 'node')}"
 
     def __repr__(self) -> str:
         edges = ", ".join(f"{edge.source.name} >> {edge.target.name}" for edge in self._shape.edges)

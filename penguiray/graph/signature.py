@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
+from penguiray.draw.amounts import counted
 from penguiray.errors import FlowError
 from penguiray.graph.code import describe
 from penguiray.graph.context import Context
@@ -71,8 +72,8 @@ def read_signature(function: Any, *, batched: bool, owner: str) -> Signature:
     if len(ports) != 1:
         names = ", ".join(name for name, _ in ports) or "none"
         raise FlowError(
-            f"node {owner!r} ({describe(function)}): takes {len(ports)} message parameters ({names}); a node takes one "
-            f"message, and may take a second parameter annotated pr.Context{_hint(parameters)}"
+            f"node {owner!r} ({describe(function)}): takes {counted(len(ports), 'message parameter')} ({names}); a "
+            f"node takes one message, and may take a second parameter annotated pr.Context{_hint(parameters)}"
         )
     if parameters[0][0] == context:
         raise FlowError(
