@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from penguiray.config import is_notebook
+from penguiray.draw.amounts import in_seconds
 from penguiray.errors import DeadlineExceeded, RunClosed, StartError
 from penguiray.graph.inside import inside_node
 from penguiray.ingress.engine import Engine, Signal
@@ -86,7 +87,8 @@ class Lifecycle:
         return None if until is None else max(0.0, until - self._engine.clock.now())
 
     def _late(self, timeout_s: float | None) -> DeadlineExceeded:
-        return DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
+        assert timeout_s is not None  # without a limit no wait ends before the run is ready
+        return DeadlineExceeded(f"run {self.name!r} was not ready within {in_seconds(timeout_s)}", timeout_s=timeout_s)
 
     def _is_ready(self) -> bool:
         """Whether all replicas are ready; raises what kept them from it."""
