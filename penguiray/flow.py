@@ -30,6 +30,7 @@ from penguiray.graph.node import Graph, as_graph
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
+from penguiray.graph.written import written
 from penguiray.ingress.arguments import OnError, check_async_inputs, check_inputs, check_on_error
 from penguiray.ingress.engine import Engine
 from penguiray.lifecycle import warn_in_loop
@@ -351,7 +352,7 @@ class Flow(Generic[I, O]):
         return diagram_of(self._spec.shape, f"flow {self.name}", stages)
 
     def __repr__(self) -> str:
-        return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
+        return f"<Flow {self.name!r}: {written(self._spec.shape)}>"
 
 
 def attach(name: str, *, address: str | None = None) -> Run[Any, Any]:

@@ -14,6 +14,7 @@ from penguiray.errors import FlowError
 from penguiray.graph.code import by_name
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.spec import NodeSpec, Shape
+from penguiray.graph.written import written
 
 __all__ = ["ActorNode", "FunctionNode", "GatherNode", "Graph", "Node", "as_graph", "fan"]
 
@@ -80,8 +81,7 @@ class Graph(Generic[I_contra, O_co]):
         return f"graph of {counted(len(self._shape.nodes), 'node')}"
 
     def __repr__(self) -> str:
-        edges = ", ".join(f"{edge.source.name} >> {edge.target.name}" for edge in self._shape.edges)
-        return f"<Graph {edges or ', '.join(node.name for node in self._shape.nodes)}>"
+        return f"<Graph {written(self._shape)}>"
 
 
 def as_graph(value: Any, taker: str = "`>>` joins") -> Graph[Any, Any]:
