@@ -288,7 +288,7 @@ def test_equal_statements_become_one_line_and_lines_stay_narrow() -> None:
     assert text.splitlines()[0] == "flow 'letters', planned for 1 CPU; nothing was started"
     assert "  a, b, c: never [default]" in text
     assert max(map(len, text.splitlines())) <= 100
-    assert str(flow.explain(cpus=1)) == text
+    assert str(flow.explain(cpus=1)) == repr(flow.explain(cpus=1)) == text
 
 
 def test_every_statement_of_a_choice_has_a_reason() -> None:
