@@ -14,7 +14,7 @@ from penguiray.draw.amounts import counted
 from penguiray.errors import FlowError
 from penguiray.graph.code import describe
 from penguiray.graph.context import Context
-from penguiray.graph.types import union_members, without_alias, without_none
+from penguiray.graph.types import show, union_members, without_alias, without_none
 from penguiray.graph.values import Many, Rows
 
 __all__ = ["Columns", "Signature", "read_signature"]
@@ -187,8 +187,8 @@ def _batch_ports(wanted: Any, given: Any, owner: str, function: Any) -> tuple[Co
         return "list", empty, _item_type(given)
     if get_origin(wanted) not in {list, abc.Sequence} and wanted is not list:
         raise FlowError(
-            f"node {owner!r} ({describe(function)}): is a batch node but takes {wanted!r}; annotate its parameter as "
-            f"list[...], pyarrow.Table or numpy.ndarray, or leave out the batch option"
+            f"node {owner!r} ({describe(function)}): is a batch node but takes {show(wanted)}; annotate its "
+            f"parameter as list[...], pyarrow.Table or numpy.ndarray, or leave out the batch option"
         )
     return "list", _item_type(wanted), _item_type(given)
 

@@ -133,7 +133,7 @@ def test_a_batch_node_takes_a_batch_and_gives_a_list() -> None:
     def generator(xs: list[int]) -> Iterator[int]:
         yield from xs
 
-    with pytest.raises(pr.FlowError, match="is a batch node but takes"):
+    with pytest.raises(pr.FlowError, match="is a batch node but takes int; annotate"):
         read(single, batched=True)
     with pytest.raises(pr.FlowError, match="is a batch node and a generator"):
         read(generator, batched=True)
