@@ -34,7 +34,11 @@ __all__ = [
 
 
 class PenguirayError(Exception):
-    """Root of all errors that penguiray raises; catches every one of them."""
+    """Root of all errors of penguiray's own; catches every one of them.
+
+    Not among them are `ValueError` and `TypeError`, for an argument that a call cannot take, as an unknown priority or
+    a header that is no text, and `pydantic.ValidationError`, for an input that does not fit.
+    """
 
     def __init__(self, message: str = "", **facts: Any) -> None:
         super().__init__(message)

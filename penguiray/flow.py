@@ -30,8 +30,10 @@ from penguiray.graph.node import Graph, as_graph
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import FlowSpec
+from penguiray.graph.written import written
 from penguiray.ingress.arguments import OnError, check_async_inputs, check_inputs, check_on_error
 from penguiray.ingress.engine import Engine
+from penguiray.lifecycle import warn_in_loop
 from penguiray.link.sendable import check_sendable
 from penguiray.names import name_for
 from penguiray.observe.progress import Progress
@@ -208,12 +210,13 @@ class Flow(Generic[I, O]):
                 else yes.
 
         Raises:
-            FlowError: The inputs are a single text or model, or an async iterable; or there is no such `on_error`.
+            FlowError: The inputs are a single text or model, or an async iterable; or `on_error` or engine is unknown.
         """
         check_inputs(inputs, "map")
         check_on_error(on_error)
+        warn_in_loop("map", "flow")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return Results(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
+        return Results(self._map(inputs, engine=engine_name(engine), address=address, progress=progress, wishes=wishes))
 
     def _map(
         self,
@@ -270,7 +273,7 @@ class Flow(Generic[I, O]):
         check_async_inputs(inputs, "amap")
         check_on_error(on_error)
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return AsyncResults(self._amap(inputs, engine, address, wishes))
+        return AsyncResults(self._amap(inputs, engine_name(engine), address, wishes))
 
     async def _amap(
         self,
@@ -298,8 +301,9 @@ class Flow(Generic[I, O]):
         """All results of `map` as a list."""
         check_inputs(inputs, "collect")
         check_on_error(on_error)
+        warn_in_loop("collect", "flow")
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return list(self._map(inputs, engine=engine, address=address, progress=progress, wishes=wishes))
+        return list(self._map(inputs, engine=engine_name(engine), address=address, progress=progress, wishes=wishes))
 
     async def acollect(
         self,
@@ -316,7 +320,7 @@ class Flow(Generic[I, O]):
         check_async_inputs(inputs, "acollect")
         check_on_error(on_error)
         wishes = {"ordered": ordered, "on_error": on_error, "window": window, "headers": headers}
-        return [result async for result in self._amap(inputs, engine, address, wishes)]
+        return [result async for result in self._amap(inputs, engine_name(engine), address, wishes)]
 
     def explain(self, *, cpus: int = 1) -> Explanation:
         """What would run on so many CPUs, and why; nothing is started and Ray is not loaded.
@@ -345,7 +349,7 @@ class Flow(Generic[I, O]):
         return diagram_of(self._spec.shape, f"flow {self.name}", stages)
 
     def __repr__(self) -> str:
-        return f"<Flow {self.name!r}: {' , '.join(node.name for node in self._spec.shape.nodes)}>"
+        return f"<Flow {self.name!r}: {written(self._spec.shape)}>"
 
 
 def attach(name: str, *, address: str | None = None) -> Run[Any, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import warnings
 from types import TracebackType
 from typing import Any, Self
 
 from penguiray.config import is_notebook
+from penguiray.draw.amounts import in_seconds
 from penguiray.errors import DeadlineExceeded, RunClosed, StartError
 from penguiray.graph.inside import inside_node
 from penguiray.ingress.engine import Engine, Signal
@@ -85,7 +87,8 @@ class Lifecycle:
         return None if until is None else max(0.0, until - self._engine.clock.now())
 
     def _late(self, timeout_s: float | None) -> DeadlineExceeded:
-        return DeadlineExceeded(f"run {self.name!r} was not ready within {timeout_s:g} s", timeout_s=timeout_s)
+        assert timeout_s is not None  # without a limit no wait ends before the run is ready
+        return DeadlineExceeded(f"run {self.name!r} was not ready within {in_seconds(timeout_s)}", timeout_s=timeout_s)
 
     def _is_ready(self) -> bool:
         """Whether all replicas are ready; raises what kept them from it."""
@@ -189,13 +192,23 @@ async def _in_thread(function: Any, **keywords: Any) -> None:
     await asyncio.to_thread(function, **keywords)
 
 
-def warn_in_loop(call: str) -> None:
+def warn_in_loop(call: str, handle: str = "run") -> None:
     """Say that a sync call blocks the event loop that runs in this thread, if one does and it is no notebook's.
 
-    Nor that of the local engine with a sync node: that one is held up by the node anyway.
+    Nor that of the local engine with a sync node: that one is held up by the node anyway. To be called by what the
+    user calls, whose line the warning names; what penguiray calls for that says nothing more.
     """
-    if is_loop_running() and not is_notebook() and inside_node() != "sync":
-        twin = "await_ready" if call == "wait_ready" else f"a{call}"
-        warnings.warn(
-            f"run.{call}() blocks the event loop that runs here; use run.{twin}() instead", RuntimeWarning, stacklevel=3
-        )
+    if not is_loop_running() or is_notebook() or inside_node() == "sync" or _is_called_by_us():
+        return
+    twin = "await_ready" if call == "wait_ready" else f"a{call}"
+    warnings.warn(
+        f"{handle}.{call}() blocks the event loop that runs here; use {handle}.{twin}() instead",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
+def _is_called_by_us() -> bool:
+    """Whether the method that asks was called by penguiray and not by the user."""
+    frame = sys._getframe(3)  # noqa: SLF001 - the only way to the caller
+    return bool(frame.f_globals.get("__name__", "").partition(".")[0] == "penguiray")

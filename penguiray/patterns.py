@@ -54,8 +54,9 @@ def route(
         predicates, graphs = (*predicates, _otherwise), [*graphs, default]
     for predicate in predicates:
         _require_sync(predicate, f"pr.route {name!r}: a predicate")
-    takes = read_signature(predicates[0], batched=False, owner=name).input_type
-    signature = Signature(False, False, None, takes, takes, "list")
+    read = read_signature(predicates[0], batched=False, owner=name)
+    takes, unknown = read.input_type, read.unresolved_input
+    signature = Signature(False, False, None, takes, takes, "list", unknown, unknown)
     spec = NodeSpec(name, "route", Code(predicates), signature, NodeOptions(name=name), describe(predicates[0]))
     return _branched(spec, graphs)
 

@@ -95,11 +95,11 @@ class Run(Sending[I, O], Generic[I, O]):
     def _ask_all(
         self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
     ) -> list[O]:
-        timeout_s = self._wait_ready(timeout_s)
-        with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+        left_s = self._wait_ready(timeout_s)
+        with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             results: list[O] = []
             while feed.gather(results):
-                feed.check_woken(feed.signal.wait(feed.remaining_s))
+                feed.check_woken(feed.signal.wait(feed.remaining_s), timeout_s)
             return results
 
     async def aask_all(
@@ -111,11 +111,11 @@ class Run(Sending[I, O], Generic[I, O]):
         headers: Mapping[str, str] | None = None,
     ) -> list[O]:
         """Twin of `ask_all` for async code."""
-        timeout_s = await self._await_ready(timeout_s)
-        with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+        left_s = await self._await_ready(timeout_s)
+        with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             results: list[O] = []
             while feed.gather(results):
-                feed.check_woken(await feed.signal.wait_async(feed.remaining_s))
+                feed.check_woken(await feed.signal.wait_async(feed.remaining_s), timeout_s)
             return results
 
     def stream(
@@ -146,13 +146,13 @@ class Run(Sending[I, O], Generic[I, O]):
     def _stream(
         self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
     ) -> Iterator[O]:
-        timeout_s = self._wait_ready(timeout_s)
-        with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+        left_s = self._wait_ready(timeout_s)
+        with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             while feed.fill():
                 for output in feed.outputs("raise"):
                     yield output
                 if not feed.has_results:
-                    feed.check_woken(feed.signal.wait(feed.remaining_s))
+                    feed.check_woken(feed.signal.wait(feed.remaining_s), timeout_s)
 
     def astream(
         self,
@@ -168,13 +168,13 @@ class Run(Sending[I, O], Generic[I, O]):
     async def _astream(
         self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
     ) -> AsyncIterator[O]:
-        timeout_s = await self._await_ready(timeout_s)
-        with self._feed([value], timeout_s=timeout_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+        left_s = await self._await_ready(timeout_s)
+        with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             while feed.fill():
                 for output in feed.outputs("raise"):
                     yield output
                 if not feed.has_results:
-                    feed.check_woken(await feed.signal.wait_async(feed.remaining_s))
+                    feed.check_woken(await feed.signal.wait_async(feed.remaining_s), timeout_s)
 
     def _one_of(self, results: list[O]) -> O:
         if len(results) == 1:

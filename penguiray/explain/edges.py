@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Statement
 from penguiray.graph.back import given_along
 from penguiray.graph.branches import branch_name
@@ -60,7 +62,7 @@ def branch_statements(spec: FlowSpec) -> Iterator[Statement]:
 def _way_back(edge: Edge, loop: Loop) -> Statement:
     names = " or ".join(cls.__name__ for cls in loop.takes)
     what = f"takes {names}" if names else f"takes what is sent with ctx.emit(to={edge.target.name!r})"
-    why = f"at most {loop.max_hops} times along one line of descent; messages on it are served first"
+    why = f"at most {counted(loop.max_hops, 'time')} along one line of descent; messages on it are served first"
     return Statement("branches", f"{_name(edge)}, a way back", what, why, "decided")
 
 
@@ -87,7 +89,12 @@ def _entry(source: NodeSpec) -> Statement:
 
 def _edge_types(edge: Edge, shape: Shape) -> Statement:
     missing, given = [], given_along(edge, shape)
-    if edge.source.join is not None and given is list:
+    if _is_by_emit(edge, given):
+        missing.append(
+            f"{edge.source.name!r} ({edge.source.where}) chooses with ctx.emit(to=) in each call what goes this way, "
+            f"and that is not compared"
+        )
+    elif edge.source.join is not None and given is list:
         missing.append(f"not all that reaches {edge.source.name!r} has a type")
     elif not (_is_said(given) or _is_by_type(edge)):
         missing.append(_missing(edge.source, "gives"))
@@ -101,6 +108,11 @@ def _edge_types(edge: Edge, shape: Shape) -> Statement:
     return Statement("types", _name(edge), "checked", why, "decided")
 
 
+def _is_by_emit(edge: Edge, given: Any) -> bool:
+    """Whether nothing takes the edge but what is sent there: a way back of no types, or one on that no type is left."""
+    return given is None or (edge.back is not None and not edge.back.takes)
+
+
 def _is_by_type(edge: Edge) -> bool:
     """Whether a switch chooses the edge by a type, which was compared with what its graph takes."""
     return edge.branch is not None and edge.back is None and isinstance(edge.source.code.target[edge.branch], IsA)
@@ -112,10 +124,24 @@ def _is_said(annotation: Any) -> bool:
 
 def _missing(node: NodeSpec, does: str) -> str:
     """Why nobody knows what a node takes or gives."""
+    signature, who = node.signature, f"{node.name!r} ({node.where})"
+    annotation, unresolved = (
+        (signature.input_type, signature.unresolved_input)
+        if does == "takes"
+        else (signature.output_type, signature.unresolved_output)
+    )
     if node.kind == "route":
         if isinstance(node.code.target[0], IsA):
             return f"the default of {node.name!r} takes any type"
-        return f"the first predicate of {node.name!r} ({node.where}) has no annotation"
-    if node.options.batch and node.signature.columns != "list":
-        return f"{node.name!r} ({node.where}) {does} columns, which have no type for a row"
-    return f"{node.name!r} ({node.where}) has no annotation for what it {does}"
+        who = f"the first predicate of {who}"
+    if node.kind == "join" and node.code.target is None:
+        return f"{node.name!r} takes any type"
+    if unresolved:
+        return f"the annotation {unresolved!r} for what {who} {does} cannot be resolved where it was declared"
+    if annotation is not inspect.Parameter.empty:
+        return f"{who} {does} {show(annotation)}, which may be anything"
+    if node.kind == "route":
+        return f"{who} has no annotation"
+    if node.options.batch and signature.columns != "list":
+        return f"{who} {does} columns, which have no type for a row"
+    return f"{who} has no annotation for what it {does}"

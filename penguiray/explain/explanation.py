@@ -88,6 +88,10 @@ class Explanation:
             lines += [_wrapped(str(one)) for one in statements]
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        """The same text: a prompt shows the repr of what an expression gave."""
+        return str(self)
+
 
 def _merged(statements: list[Statement]) -> list[Statement]:
     subjects: dict[tuple[str, str, Origin], list[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Origin, Statement
 from penguiray.explain.stages import in_bytes
 from penguiray.graph.policies import FlowOptions
@@ -37,7 +38,7 @@ def window_statements(plan: Plan) -> Iterator[Statement]:
         for stage in plan.stages
     )
     yield Statement(
-        "window", plan.name, f"{first:,} inputs under way at first",
+        "window", plan.name, f"{counted(first, 'input')} under way at first",
         f"that is {WINDOW_PER_CALL} times what its calls can work on at once ({parts}); it follows the flow's pace, up "
         f"to {max(MOST_INPUTS, first):,}; map(window=...) fixes it",
         "default",
@@ -53,12 +54,13 @@ def credit_statements(plan: Plan) -> Iterator[Statement]:
     """How much may be on its way to one replica."""
     options = plan.options
     yield Statement(
-        "credit", plan.name, f"{options.link_messages:,} messages and {in_bytes(options.link_bytes)} on a link",
+        "credit", plan.name,
+        f"{counted(options.link_messages, 'message')} and {in_bytes(options.link_bytes)} on a link",
         "a sender waits for room, so pressure goes back to the caller; one message always passes",
         _origin(plan, "link_messages", "link_bytes"),
     )  # fmt: skip
     yield Statement(
-        "credit", plan.name, f"frames of up to {options.frame_messages:,} messages",
+        "credit", plan.name, f"frames of up to {counted(options.frame_messages, 'message')}",
         "a busy link or replica gathers messages, an idle one sends at once", _origin(plan, "frame_messages"),
     )  # fmt: skip
     yield Statement(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Statement
 from penguiray.graph.spec import NodeSpec
 from penguiray.plan.plan import Plan
@@ -24,7 +25,7 @@ def batch_statements(plan: Plan) -> Iterator[Statement]:
             yield Statement("batches", node.name, "one message a call", "the node has no batch option", "default")
             continue
         form = {"list": "a list", "arrow": "an Arrow table", "numpy": "an array"}[node.signature.columns]
-        verdict = f"{form} of up to {batch.max_size} messages a call"
+        verdict = f"{form} of up to {counted(batch.max_size, 'message')} a call"
         why = f"the node says so; the oldest message waits up to {batch.max_wait_s:g} s for others"
         yield Statement("batches", node.name, verdict, why, "set")
 
@@ -38,7 +39,7 @@ def retry_statements(plan: Plan) -> Iterator[Statement]:
             yield Statement("retries", node.name, "never", why, "default")
             continue
         on = ", ".join(kind.__name__ for kind in retry.on)
-        verdict = f"up to {retry.max_attempts} attempts on {on}"
+        verdict = f"up to {counted(retry.max_attempts, 'attempt')} on {on}"
         why = (
             f"the node says so; pauses of up to {retry.initial_s:g} s, doubled each time up to {retry.max_s:g} s, hold "
             f"no place"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Origin, Statement
 from penguiray.graph.policies import UNSET
 from penguiray.graph.spec import NodeSpec
@@ -29,7 +30,8 @@ def _what(node: NodeSpec) -> str:
     if node.kind == "fold":
         return "a sum over the whole input"
     if node.join is not None:
-        return f"a gatherer of {'all' if node.join.count is None else node.join.count} messages that belong together"
+        many = "all messages" if node.join.count is None else counted(node.join.count, "message")
+        return f"a gatherer of {many} that belong together"
     async_or_not = "an async " if node.signature.is_async else "a "
     return async_or_not + ("generator " if node.signature.is_stream else "") + node.kind
 
@@ -37,7 +39,7 @@ def _what(node: NodeSpec) -> str:
 def replica_statements(plan: Plan) -> Iterator[Statement]:
     """How many replicas each stage gets."""
     for stage in plan.stages:
-        count = f"{stage.replicas} {'replica' if stage.replicas == 1 else 'replicas'}"
+        count = counted(stage.replicas, "replica")
         reasons = [
             decision.reason
             for decision in plan.decisions
@@ -96,4 +98,4 @@ def in_bytes(count: int) -> str:
     for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if count >= size:
             return f"{count / size:.4g} {unit}"
-    return f"{count} bytes"
+    return counted(count, "byte")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from penguiray.draw.amounts import counted
 from penguiray.draw.html import lines, scrolled
 from penguiray.draw.svg import svg_of
 from penguiray.draw.text import escaped
@@ -12,6 +14,7 @@ from penguiray.errors import FlowError
 from penguiray.graph.code import by_name
 from penguiray.graph.picture import diagram_of
 from penguiray.graph.spec import NodeSpec, Shape
+from penguiray.graph.written import written
 
 __all__ = ["ActorNode", "FunctionNode", "GatherNode", "Graph", "Node", "as_graph", "fan"]
 
@@ -75,11 +78,10 @@ class Graph(Generic[I_contra, O_co]):
         return lines(escaped(self._caption()), scrolled(svg_of(diagram_of(self._shape, self._caption()))))
 
     def _caption(self) -> str:
-        return f"graph of {len(self._shape.nodes)} nodes"
+        return f"graph of {counted(len(self._shape.nodes), 'node')}"
 
     def __repr__(self) -> str:
-        edges = ", ".join(f"{edge.source.name} >> {edge.target.name}" for edge in self._shape.edges)
-        return f"<Graph {edges or ', '.join(node.name for node in self._shape.nodes)}>"
+        return f"<Graph {written(self._shape)}>"
 
 
 def as_graph(value: Any, taker: str = "`>>` joins") -> Graph[Any, Any]:
@@ -206,13 +208,37 @@ class ActorNode(Generic[P, I_contra, O_co]):
         return self._blank.name
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node[I_contra, O_co]:
-        """Make the node; the class is built with these arguments in each replica, not here."""
+        """Make the node; the class is built with these arguments in each replica, not here.
+
+        Raises:
+            FlowError: The constructor does not take these arguments.
+        """
         blank = self._blank
+        self._check_arguments(args, kwargs)
         return Node(
             NodeSpec(
                 blank.name, blank.kind, blank.code, blank.signature, blank.options, blank.where, (args, dict(kwargs))
             )
         )
+
+    def _check_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refuse arguments that the constructor surely does not take; not every class says what it takes."""
+        if hasattr(self.__wrapped__, "__signature__"):  # written for readers, as pydantic's: it may leave things out
+            return
+        try:  # a wrapped constructor's own arguments are what its wrapper takes: that may add some by itself
+            signature = inspect.signature(self.__wrapped__, follow_wrapped=False)
+        except (TypeError, ValueError):
+            return
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            empty = inspect.Parameter.empty
+            bare = [one.replace(annotation=empty, default=empty) for one in signature.parameters.values()]
+            raise FlowError(
+                f"node {self.name!r} ({self._blank.where}): the class {self.__wrapped__.__name__} cannot be built with "
+                f"these arguments: {error}; its constructor takes {inspect.Signature(bare)}",
+                node=self.name,
+            ) from None
 
     def options(self, **changes: Any) -> Self:
         """The same class with other options; see `Node.options`."""

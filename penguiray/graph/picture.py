@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from penguiray.draw.amounts import counted
 from penguiray.draw.diagram import Arrow, Block, Box, Diagram, Look
 from penguiray.graph.branches import branch_name
 from penguiray.graph.spec import Edge, NodeSpec, Shape
@@ -81,5 +82,5 @@ def _arrows(shape: Shape, keys: dict[NodeSpec, str]) -> tuple[Arrow, ...]:
 
 def _labels(edge: Edge) -> list[str]:
     if edge.back is not None:
-        return [f"back, up to {edge.back.max_hops} times"]
+        return [f"back, up to {counted(edge.back.max_hops, 'time')}"]
     return [] if edge.branch is None else [branch_name(edge.source, edge.branch)]

@@ -6,13 +6,15 @@ import functools
 import inspect
 import sys
 from collections import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
+from penguiray.draw.amounts import counted
 from penguiray.errors import FlowError
 from penguiray.graph.code import describe
 from penguiray.graph.context import Context
-from penguiray.graph.types import union_members, without_alias, without_none
+from penguiray.graph.types import show, union_members, without_alias, without_none
 from penguiray.graph.values import Many, Rows
 
 __all__ = ["Columns", "Signature", "read_signature"]
@@ -40,6 +42,17 @@ class Signature:
     """Type of one output message; `inspect.Parameter.empty` if not said."""
     columns: Columns
     """How a batch is handed over; means nothing without a batch option."""
+    unresolved_input: str = ""
+    """The annotation of the message where it names what is not known there, which leaves it unchecked; else empty."""
+    unresolved_output: str = ""
+    """The same of what is returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unresolved:
+    """An annotation that names what is not known where the callable is declared."""
+
+    text: str
 
 
 def read_signature(function: Any, *, batched: bool, owner: str) -> Signature:
@@ -59,18 +72,19 @@ def read_signature(function: Any, *, batched: bool, owner: str) -> Signature:
     if len(ports) != 1:
         names = ", ".join(name for name, _ in ports) or "none"
         raise FlowError(
-            f"node {owner!r} ({describe(function)}): takes {len(ports)} message parameters ({names}); a node takes one "
-            f"message, and may take a second parameter annotated pr.Context"
+            f"node {owner!r} ({describe(function)}): takes {counted(len(ports), 'message parameter')} ({names}); a "
+            f"node takes one message, and may take a second parameter annotated pr.Context{_hint(parameters)}"
         )
     if parameters[0][0] == context:
         raise FlowError(
             f"node {owner!r} ({describe(function)}): takes its context before its message; write the message first: "
-            f"({ports[0][0]}, {context}: pr.Context)"
+            f"({ports[0][0]}, {context}: pr.Context){_hint(parameters)}"
         )
+    wanted, unresolved_input = _known(ports[0][1])
+    returns, unresolved_output = _known(returns)
     is_stream = _is_stream(function, returns)
     given = _stream_item(returns) if is_stream else returns
     columns: Columns = "list"
-    wanted = ports[0][1]
     if batched and is_stream:
         raise FlowError(
             f"node {owner!r} ({describe(function)}): is a batch node and a generator; return a list with one entry per "
@@ -79,7 +93,22 @@ def read_signature(function: Any, *, batched: bool, owner: str) -> Signature:
     if batched:
         columns, wanted, given = _batch_ports(wanted, given, owner, function)
     is_async = inspect.iscoroutinefunction(function) or _is_async_stream(function, returns)
-    return Signature(is_async, is_stream, context, wanted, without_none(given), columns)
+    return Signature(
+        is_async, is_stream, context, wanted, without_none(given), columns, unresolved_input, unresolved_output
+    )
+
+
+def _known(annotation: Any) -> tuple[Any, str]:
+    """What is known of a type, and the annotation's text where that is nothing."""
+    if isinstance(annotation, _Unresolved):
+        return inspect.Parameter.empty, annotation.text
+    return annotation, ""
+
+
+def _hint(parameters: Sequence[tuple[str, Any]]) -> str:
+    """What is to be added where a misspelt annotation may be why a parameter was taken for something else."""
+    unknown = [f"{one.text!r} of {name}" for name, one in parameters if isinstance(one, _Unresolved)]
+    return f". Annotations that cannot be resolved: {', '.join(unknown)}" if unknown else ""
 
 
 def _annotations(function: Any) -> tuple[list[tuple[str, Any]], Any]:
@@ -110,14 +139,14 @@ def _closure_names(function: Any) -> dict[str, Any]:
 
 
 def _resolve(annotation: Any, scope: dict[str, Any], outer: dict[str, Any]) -> Any:
-    """Evaluate an annotation written as text; a name that is not known here means unchecked."""
+    """Evaluate an annotation written as text; a name that is not known here may be one for type checkers alone."""
     if not isinstance(annotation, str):
         return without_alias(annotation)
     try:
         meant = eval(annotation, scope, {**_callers_names(), **outer})  # noqa: S307 - the user's own annotation
         return _resolve(meant, scope, outer)
     except (NameError, AttributeError, TypeError, SyntaxError):
-        return inspect.Parameter.empty
+        return _Unresolved(annotation)
 
 
 def _callers_names() -> dict[str, Any]:
@@ -158,8 +187,8 @@ def _batch_ports(wanted: Any, given: Any, owner: str, function: Any) -> tuple[Co
         return "list", empty, _item_type(given)
     if get_origin(wanted) not in {list, abc.Sequence} and wanted is not list:
         raise FlowError(
-            f"node {owner!r} ({describe(function)}): is a batch node but takes {wanted!r}; annotate its parameter as "
-            f"list[...], pyarrow.Table or numpy.ndarray, or leave out the batch option"
+            f"node {owner!r} ({describe(function)}): is a batch node but takes {show(wanted)}; annotate its "
+            f"parameter as list[...], pyarrow.Table or numpy.ndarray, or leave out the batch option"
         )
     return "list", _item_type(wanted), _item_type(given)
 

@@ -209,13 +209,15 @@ def facts_for(
 
     Raises:
         TypeError: A header is not a pair of texts, or the trace id is none.
-        ValueError: The header `priority` says something else than how urgent the inputs are.
+        ValueError: The header `priority` says something else than how urgent the inputs are, or is written otherwise.
     """
     if trace_id is None and not headers and timeout_s is None:
         return None
     for name, value in (headers or {}).items():
         if not type(name) is type(value) is str:  # a subclass might not be known where the header arrives
             raise TypeError(f"headers are pairs of texts, not {name!r}: {value!r}")
+        if name != PRIORITY and name.lower() == PRIORITY:
+            raise ValueError(f"the header {name!r} would mean nothing here: write it {PRIORITY!r}, in small letters")
     if headers and headers.get(PRIORITY, "normal") not in PRIORITIES:
         known = ", ".join(map(repr, PRIORITIES))
         raise ValueError(f"the header {PRIORITY!r} is one of {known}, not {headers[PRIORITY]!r}")

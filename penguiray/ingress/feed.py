@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Self
 
+from penguiray.draw.amounts import in_seconds
 from penguiray.errors import DeadlineExceeded, ManyResults
 from penguiray.ingress.arguments import OnError
 from penguiray.ingress.call import State, facts_for
@@ -44,7 +45,6 @@ class Feed:
         # What is in memory already is read in groups; an iterator that may wait must not hold back what it gave.
         self._at_once = _GROUP if isinstance(inputs, list | tuple | range) else 1
         self._clock = engine.clock
-        self._timeout_s = timeout_s
         now = self._clock.now()
         self._deadline = None if timeout_s is None else now + timeout_s
         self._is_ask = is_ask
@@ -157,11 +157,12 @@ class Feed:
             )
         return is_open and not self._call.is_drained
 
-    def check_woken(self, woken: bool) -> None:
-        """Raise if the wait for news ended without any."""
+    def check_woken(self, woken: bool, timeout_s: float | None) -> None:
+        """Raise if the wait for news ended without any; `timeout_s` is what the caller gave, also for the start."""
         if not woken and not self.has_results:
+            assert timeout_s is not None  # without a limit no wait ends without news
             raise DeadlineExceeded(
-                f"no result within {self._timeout_s:g} s; the input was given up", timeout_s=self._timeout_s
+                f"no result within {in_seconds(timeout_s)}; the input was given up", timeout_s=timeout_s
             )
 
     def close(self) -> None:

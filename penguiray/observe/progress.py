@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Self, TextIO
 
+from penguiray.draw.amounts import counted
 from penguiray.interrupts import Uninterrupted
 from penguiray.observe.status import Status
 
@@ -23,10 +24,10 @@ def line_of(status: Status, *, waited_s: float = 0.0) -> str:
     if status.state == "starting":
         return f"{status.name}: starting, {waited_s:.0f} s"[:_WIDTH]
     busiest = max(status.nodes, key=lambda node: node.busy)
-    failed = f", {status.dead_letters} dead letters" if status.dead_letters else ""
+    failed = f", {counted(status.dead_letters, 'dead letter')}" if status.dead_letters else ""
     rate = status.inputs_done / max(status.seconds, 1e-9)
     line = (
-        f"{status.name}: {status.inputs_done:,} inputs done, {status.inputs_live:,} under way{failed}, "
+        f"{status.name}: {counted(status.inputs_done, 'input')} done, {status.inputs_live:,} under way{failed}, "
         f"{rate:,.1f}/s, {status.seconds:.0f} s; busiest {busiest.name} {busiest.busy:.0%}"
     )
     return line[:_WIDTH]

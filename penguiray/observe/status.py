@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from penguiray.draw import html
+from penguiray.draw.amounts import counted
 from penguiray.draw.text import escaped
 from penguiray.link.report import NodeCount
 from penguiray.plan.plan import Plan
@@ -61,8 +62,8 @@ class Status:
     @property
     def _headline(self) -> str:
         return (
-            f"{self.name}: {self.state}, {self.inputs_done} inputs done, {self.inputs_live} under way, "
-            f"{self.dead_letters} dead letters, {self.seconds:.1f} s"
+            f"{self.name}: {self.state}, {counted(self.inputs_done, 'input')} done, {self.inputs_live:,} under way, "
+            f"{counted(self.dead_letters, 'dead letter')}, {self.seconds:.1f} s"
         )
 
     def _repr_html_(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from penguiray.draw.amounts import counted
 from penguiray.link.frame import LinkId
 from penguiray.link.running import RunningCall
 from penguiray.plan.plan import Plan
@@ -73,7 +74,7 @@ class CallWatch:
     def _sentence(self, replica: LinkId, call: RunningCall) -> str:
         what = f"message {call.message_id}"
         if call.messages > 1:
-            what = f"a batch of {call.messages} messages, the first of them {call.message_id}"
+            what = f"a batch of {counted(call.messages, 'message')}, the first of them {call.message_id}"
         return (
             f"run {self._plan.name!r}: node {call.node!r}, replica {replica.replica}, has been on {what} (trace "
             f"{call.trace_id}) for {call.age_s:.0f} s; it may go on, since only timeout_s= would end the call"

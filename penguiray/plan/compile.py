@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from penguiray.draw.amounts import counted
 from penguiray.graph.check import order
 from penguiray.graph.policies import UNSET
 from penguiray.graph.spec import FlowSpec, NodeSpec
@@ -61,14 +62,16 @@ def _may_grow(group: list[NodeSpec]) -> bool:
 def _replicas(group: list[NodeSpec], share: int) -> tuple[int, Decision]:
     name, wish = "+".join(node.name for node in group), group[0].options.replicas
     if isinstance(wish, int):
-        return wish, Decision(name, f"{wish} replicas", "the node says so")
+        return wish, Decision(name, counted(wish, "replica"), "the node says so")
     if wish is not UNSET:
         fewest, most = wish
         count = min(most, max(fewest, share))
-        return count, Decision(name, f"{count} replicas", f"of {fewest} to {most}, CPUs are shared evenly")
+        return count, Decision(name, counted(count, "replica"), f"of {fewest} to {most}, CPUs are shared evenly")
     if group[0].signature.is_async:
         return 1, Decision(name, "1 replica", "async calls wait together in one process")
-    return share, Decision(name, f"{share} replicas", "CPUs are shared evenly among the stages that are not async")
+    return share, Decision(
+        name, counted(share, "replica"), "CPUs are shared evenly among the stages that are not async"
+    )
 
 
 def _fitted(
@@ -80,7 +83,9 @@ def _fitted(
     if most is None or count <= max(most, fewest):
         return count, decision
     fitted = max(most, fewest)
-    return fitted, Decision(decision.subject, f"{fitted} replicas", "the cluster's resources are enough for no more")
+    return fitted, Decision(
+        decision.subject, counted(fitted, "replica"), "the cluster's resources are enough for no more"
+    )
 
 
 def _concurrency(group: list[NodeSpec]) -> int:

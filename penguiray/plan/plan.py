@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penguiray.draw.amounts import counted
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import Loop, NodeSpec
 
@@ -146,13 +147,12 @@ class Plan:
         return sum(stage.replicas * stage.concurrency * stage.messages_per_call for stage in self.stages)
 
     def __str__(self) -> str:
-        lines = [f"flow {self.name!r}: {len(self.stages)} stages"]
+        lines = [f"flow {self.name!r}: {counted(len(self.stages), 'stage')}"]
         for stage in self.stages:
             targets = [
-                self.stages[edge.target].name + (f" (back, {edge.back.max_hops} times)" if edge.back else "")
+                self.stages[edge.target].name + (f" (back, {counted(edge.back.max_hops, 'time')})" if edge.back else "")
                 for edge in stage.edges
             ] + ["caller"] * stage.is_end
-            lines.append(
-                f"  {stage.name}: {stage.replicas} x {stage.concurrency} calls at a time -> {', '.join(targets)}"
-            )
+            calls = f"{stage.replicas} x {counted(stage.concurrency, 'call')} at a time"
+            lines.append(f"  {stage.name}: {calls} -> {', '.join(targets)}")
         return "\n".join([*lines, *(f"  {decision}" for decision in self.decisions)])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from types import AsyncGeneratorType, GeneratorType, MappingProxyType
+from typing import Any, get_origin
 
 from penguiray.clock import Clock
 from penguiray.errors import FlowError
@@ -26,6 +26,8 @@ from penguiray.runtime.running import RunningCalls
 from penguiray.runtime.subflows import Subflows
 
 __all__ = ["BoundNode", "Item"]
+
+_GENERATORS = frozenset({GeneratorType, AsyncGeneratorType})
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class BoundNode:
             target = await executor.call(lambda: self.spec.code.target(*arguments, **keywords))
             await _call_if_there(target, "setup", executor)
         self._target = _chooser(target) if self.spec.kind == "route" else target
-        self._function = _validated(self.spec, self._target)
+        self._function = _guarded(self.spec, _validated(self.spec, self._target))
 
     async def close(self, executor: Executor) -> None:
         """Call the object's `close()` if it has one, and end the flows that the node has asked."""
@@ -203,6 +205,43 @@ def _validated(spec: NodeSpec, target: Any) -> Any:
     wanted = list[spec.signature.input_type] if spec.options.batch else spec.signature.input_type  # type: ignore[name-defined]
     check = TypeAdapter(wanted).validate_python
     return lambda value, **context: target(check(value), **context)
+
+
+def _guarded(spec: NodeSpec, function: Any) -> Any:
+    """The function with a look at what it returns, where that may be a generator; an annotated node has no such look.
+
+    A generator would be one message, which no process could be sent.
+    """
+    if not _may_give_generator(spec):
+        return function
+    if not spec.signature.is_async:
+        return lambda value, **context: _no_generator(function(value, **context), spec)
+
+    async def checked(value: Any, **context: Any) -> Any:
+        return _no_generator(await function(value, **context), spec)
+
+    return checked
+
+
+def _may_give_generator(spec: NodeSpec) -> bool:
+    """Whether the function could return a generator by its annotation, and is not taken for one that gives several."""
+    if spec.kind not in {"function", "class"} or spec.options.batch or spec.signature.is_stream:
+        return False
+    gives = spec.signature.output_type
+    return not is_checked(gives) or gives is object or get_origin(gives) in {Iterable, AsyncIterable}
+
+
+def _no_generator(returned: Any, spec: NodeSpec) -> Any:
+    if type(returned) not in _GENERATORS:
+        return returned
+    unknown, is_async = spec.signature.unresolved_output, type(returned) is AsyncGeneratorType
+    why = f", whose annotation {unknown!r} cannot be resolved," if unknown else ""
+    form = "AsyncIterator" if is_async else "Iterator"
+    annotate = "" if spec.signature.is_async and not is_async else f"annotate it `-> {form}[...]`, or "
+    raise TypeError(
+        f"the function{why} returned {'an async' if is_async else 'a'} generator: {annotate}let the function yield "
+        f"itself, so that each item becomes a message"
+    )
 
 
 def _chooser(predicates: tuple[Any, ...]) -> Any:

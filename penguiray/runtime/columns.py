@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from penguiray.draw.amounts import counted
 from penguiray.graph.signature import Columns
 from penguiray.graph.values import Many, Rows
 
@@ -65,7 +66,7 @@ def entries_of(answer: Any, size: int, columns: Columns) -> list[list[Any]]:
     if len(rows) != size:
         several = "pr.Many(...) for several" if columns == "list" else "pr.Rows(table, parent=...) for other lengths"
         raise ValueError(
-            f"returned {len(rows)} results for a batch of {size}; return one entry per input "
+            f"returned {counted(len(rows), 'result')} for a batch of {size}; return one entry per input "
             f"(None for nothing, {several})"
         )
     return [list(row) if isinstance(row, Many) else [] if row is None else [row] for row in rows]
@@ -78,7 +79,9 @@ def _rows_of(table: Any) -> Sequence[Any]:
 
 def _by_parent(rows: Sequence[Any], parents: tuple[int, ...], size: int) -> list[list[Any]]:
     if len(rows) != len(parents):
-        raise ValueError(f"pr.Rows has {len(rows)} rows and {len(parents)} parents; give one parent per row")
+        raise ValueError(
+            f"pr.Rows has {counted(len(rows), 'row')} and {counted(len(parents), 'parent')}; give one parent per row"
+        )
     entries: list[list[Any]] = [[] for _ in range(size)]
     for row, parent in zip(rows, parents, strict=True):
         if not 0 <= parent < size:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from penguiray.clock import Clock
+from penguiray.draw.amounts import in_seconds
 from penguiray.errors import DeadlineExceeded
 from penguiray.graph.policies import Retry
 from penguiray.runtime.backoff import RetryBudget, pause_before
@@ -163,7 +164,7 @@ def with_timeout(inner: Call, node: str, timeout_s: float | None, clock: Clock) 
                     f"node {node!r}: the message's deadline passed in the call", node=node
                 ) from error
             raise DeadlineExceeded(
-                f"node {node!r}: the call took longer than {own_s:.3g} s", node=node, timeout_s=own_s
+                f"node {node!r}: the call took longer than {in_seconds(own_s)}", node=node, timeout_s=own_s
             ) from error
 
     return call

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penguiray.clock import Clock
+from penguiray.draw.amounts import counted
 from penguiray.errors import BudgetExceeded, DeadlineExceeded
 from penguiray.graph.spec import Loop
 from penguiray.graph.values import Routed
@@ -324,7 +325,7 @@ class Outbox:
         name = self._stage.last.name
         error = BudgetExceeded(
             f"input {position_of(item.root)} of its call went back from {name!r} to {edge.name!r} more than "
-            f"{loop.max_hops} times; let the loop end sooner, or raise max_hops of its pr.Back",
+            f"{counted(loop.max_hops, 'time')}; let the loop end sooner, or raise max_hops of its pr.Back",
             node=name,
         )
         data, definitions = Failure.packed_value(value)

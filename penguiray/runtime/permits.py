@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from penguiray.clock import Clock
+from penguiray.draw.amounts import in_seconds
 from penguiray.errors import DeadlineExceeded
 from penguiray.graph.policies import Rate
 from penguiray.runtime.rate import Grant, RateWindow
@@ -164,6 +165,6 @@ class Permits:
         rate = self._rate
         return DeadlineExceeded(
             f"node {self._node!r}: with rate={rate.calls} in {rate.per_s:g} s the call cannot begin for another "
-            f"{wait_s:.3g} s, and the message's deadline is sooner",
+            f"{in_seconds(wait_s)}, and the message's deadline is sooner",
             node=self._node,
         )

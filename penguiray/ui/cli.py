@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from penguiray.config import EngineName, prepare_join, wants_progress
+from penguiray.draw.amounts import counted
 from penguiray.errors import StartError
 
 __all__ = ["main"]
@@ -47,9 +48,9 @@ def demo(engine: EngineName | None, output: Path, top: int, limit: int | None) -
 
     result = run_demo(stdlib_files(limit), engine=engine, progress=wants_progress(None))
     write_rows(result.pairs, output)
-    click.echo(f"{len(result.pairs):,} pairs of functions that look alike, in {output}. The most similar:")
+    click.echo(f"{counted(len(result.pairs), 'pair')} of functions that look alike, in {output}. The most similar:")
     _echo(pair_lines(result.pairs, top))
-    click.echo(f"\n{len(result.dead_letters):,} dead letters, messages that a node gave up on:")
+    click.echo(f"\n{counted(len(result.dead_letters), 'dead letter')}, messages that a node gave up on:")
     _echo(dead_letter_lines(result.dead_letters))
     click.echo(f"\nWhat each node did in {result.status.seconds:.1f} s:")
     _echo(summary_lines(result.status))

@@ -130,6 +130,24 @@ def test_a_sync_call_inside_a_running_loop_works_and_warns_once() -> None:
 
 
 @pytest.mark.usefixtures("engine")
+def test_a_sync_call_of_a_flow_inside_a_running_loop_warns_once_at_the_users_line_and_names_the_flows_twin() -> None:
+    flow = pr.Flow(plus_one)
+
+    async def main() -> None:
+        assert flow.collect([1]) == [2]
+        assert list(flow.map([1])) == [2]
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asyncio.run(main())
+    ours = [warning for warning in caught if warning.category is RuntimeWarning]
+    assert [str(warning.message) for warning in ours] == [
+        f"flow.{call}() blocks the event loop that runs here; use flow.a{call}() instead" for call in ("collect", "map")
+    ]
+    assert {warning.filename for warning in ours} == {__file__}
+
+
+@pytest.mark.usefixtures("engine")
 def test_one_run_serves_sync_callers_of_several_threads_at_once() -> None:
     async def main(run: pr.Run[int, int]) -> list[list[int]]:
         calls = [asyncio.to_thread(run.collect, range(20), ordered=True) for _ in range(4)]

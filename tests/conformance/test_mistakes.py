@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -290,3 +290,58 @@ def test_a_message_or_result_that_cannot_be_pickled_fails_alone_where_it_has_to_
                 )
                 assert isinstance(error.__cause__, TypeError)
             assert run.ask(3) == 3
+
+
+@pr.node
+def squares(x: int):  # type: ignore[no-untyped-def]  # what the test is about
+    return (n * n for n in range(x))
+
+
+@pr.node
+async def squares_late(x: int):  # type: ignore[no-untyped-def]  # as above
+    return (n * n for n in range(x))
+
+
+@pr.node
+def misspelt(x: int) -> Iteratr[int]:  # type: ignore[name-defined]  # noqa: F821 - as above
+    return (n * n for n in range(x))
+
+
+@pr.node
+def iterable(x: int) -> Iterable[int]:
+    return (n * n for n in range(x))
+
+
+async def counting(x: int) -> AsyncIterator[int]:
+    yield x
+
+
+@pr.node
+def several_late(x: int):  # type: ignore[no-untyped-def]  # as above
+    return counting(x)
+
+
+class Squares:
+    def __call__(self, x: int, ctx: pr.Context) -> Any:
+        return (n * n for n in range(x))
+
+
+YIELD = "let the function yield itself, so that each item becomes a message"
+GENERATORS = (
+    (squares, rf"the function returned a generator: annotate it `-> Iterator\[\.\.\.\]`, or {YIELD}"),
+    (squares_late, rf"the function returned a generator: {YIELD}"),
+    (misspelt, r"the function, whose annotation 'Iteratr\[int\]' cannot be resolved, returned a generator: annotate"),
+    (iterable, r"the function returned a generator: annotate"),
+    (several_late, rf"the function returned an async generator: annotate it `-> AsyncIterator\[\.\.\.\]`, or {YIELD}"),
+    (pr.actor(Squares)(), r"the function returned a generator: annotate"),
+)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_generator_that_a_node_returns_without_saying_so_fails_the_message_with_what_to_write() -> None:
+    with pr.Flow(pr.fan(*(node for node, _ in GENERATORS))).start() as run:
+        (outcome,) = run.map([3], on_error="yield")
+        errors = {letter.node: letter.error for letter in run.dead_letters()}
+    assert isinstance(outcome, pr.NodeError)
+    for node, text in GENERATORS:
+        assert re.search(f"node '{node.name}' failed on a message.*: TypeError: {text}", str(errors[node.name]))

@@ -66,3 +66,5 @@ def test_a_priority_is_one_of_three_words_and_nodes_see_it() -> None:
         assert list(run.map([1, 2], headers={"priority": "high"})) == ["high"] * 2
         with pytest.raises(ValueError, match="the header 'priority' is one of 'high', 'normal', 'low', not 'urgent'"):
             run.ask(1, headers={"priority": "urgent"})
+        with pytest.raises(ValueError, match="the header 'Priority' would mean nothing here: write it 'priority'"):
+            run.ask(1, headers={"Priority": "high"})

@@ -87,8 +87,10 @@ def test_leaving_a_stream_gives_up_its_input_and_the_run_goes_on() -> None:
 
 @pytest.mark.usefixtures("engine")
 def test_stream_ends_when_its_time_is_over() -> None:
-    with pr.Flow(never).start() as run, pytest.raises(pr.DeadlineExceeded):
+    text = r"^no result within 0\.2 s; the input was given up$"
+    with pr.Flow(never).start() as run, pytest.raises(pr.DeadlineExceeded, match=text) as caught:
         next(run.stream(1, timeout_s=0.2))
+    assert caught.value.timeout_s == 0.2
 
 
 @pytest.mark.usefixtures("engine")

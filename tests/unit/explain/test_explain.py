@@ -160,6 +160,37 @@ def test_edges_whose_types_nobody_knows_are_unchecked_and_say_what_is_missing() 
     assert said(validated, "types", "second") == ("pydantic checks each message", "the node says validate=True", "set")
 
 
+def test_annotations_that_cannot_be_resolved_are_unchecked_and_named() -> None:
+    @pr.node
+    def misspelt(x: itn) -> Iterator[itn]:  # type: ignore[name-defined]  # noqa: F821 - the point of it
+        yield x
+
+    def predicate(x: itn) -> bool:  # type: ignore[name-defined]  # noqa: F821 - the point of it
+        return True
+
+    where = misspelt.spec.where
+    cannot = "cannot be resolved where it was declared"
+    explanation = explained(misspelt >> second)
+    for edge, text in (
+        ("input >> misspelt", f"the annotation 'itn' for what 'misspelt' ({where}) takes {cannot}"),
+        ("misspelt >> second", f"the annotation 'Iterator[itn]' for what 'misspelt' ({where}) gives {cannot}"),
+    ):
+        assert said(explanation, "types", edge)[:2] == ("unchecked", text)
+    reason = said(explained(pr.route((predicate, first))), "types", "route >> first")[1]
+    assert reason.startswith("the annotation 'itn' for what the first predicate of 'route' (")
+
+
+def test_an_annotation_that_fits_everything_is_not_called_missing() -> None:
+    @pr.node
+    def anything(x: object) -> Any:
+        return x
+
+    explanation, who = explained(anything >> second), f"'anything' ({anything.spec.where})"
+    assert said(explanation, "types", "input >> anything")[1] == f"{who} takes object, which may be anything"
+    assert said(explanation, "types", "anything >> second")[1] == f"{who} gives Any, which may be anything"
+    assert said(explained(first >> pr.join(2)), "types", "first >> join")[1] == "'join' takes any type"
+
+
 def test_lists_of_a_join_and_what_a_context_emits_are_not_called_checked_where_they_are_not() -> None:
     @pr.node
     def known(x: int, ctx: pr.Context) -> int:
@@ -179,6 +210,33 @@ def test_lists_of_a_join_and_what_a_context_emits_are_not_called_checked_where_t
     text = " ".join(str(pr.Flow(known >> (other, other.options(name="third")) >> pr.join(2) >> add).explain()).split())
     assert "join >> add: checked, because annotations were compared" in text
     assert "what is sent with ctx.emit was not compared" in text
+
+
+def test_a_way_that_only_ctx_emit_takes_is_unchecked_since_it_is_chosen_in_each_call() -> None:
+    @pr.node
+    def check(x: int, ctx: pr.Context) -> int | None:
+        return x
+
+    @pr.node
+    def words(x: int) -> str:
+        return str(x)
+
+    @pr.node
+    def both(x: str, ctx: pr.Context) -> int | str:
+        return x
+
+    @pr.node
+    def end(x: bytes) -> bytes:
+        return x
+
+    chosen = "chooses with ctx.emit(to=) in each call what goes this way, and that is not compared"
+    looped = pr.Flow(first >> check >> second, back=[pr.Back(check, first)]).explain()
+    reason = f"'check' ({check.spec.where}) {chosen}"
+    assert said(looped, "types", "check >> first") == ("unchecked", reason, "decided")
+    assert said(looped, "types", "check >> second")[0] == "checked"
+    graph = first >> words >> both >> end  # type: ignore[operator]  # all that 'both' is annotated to give goes back
+    by_type = pr.Flow(graph, back=[pr.Back(both, first), pr.Back(both, both)]).explain()
+    assert said(by_type, "types", "both >> end")[:2] == ("unchecked", f"'both' ({both.spec.where}) {chosen}")
 
 
 def test_branches_are_named_in_the_order_in_which_they_are_tried() -> None:
@@ -230,7 +288,7 @@ def test_equal_statements_become_one_line_and_lines_stay_narrow() -> None:
     assert text.splitlines()[0] == "flow 'letters', planned for 1 CPU; nothing was started"
     assert "  a, b, c: never [default]" in text
     assert max(map(len, text.splitlines())) <= 100
-    assert str(flow.explain(cpus=1)) == text
+    assert str(flow.explain(cpus=1)) == repr(flow.explain(cpus=1)) == text
 
 
 def test_every_statement_of_a_choice_has_a_reason() -> None:

@@ -74,6 +74,29 @@ def test_a_name_that_is_not_known_means_unchecked() -> None:
         return 1
 
     assert read(odd).input_type is EMPTY
+    assert (read(odd).unresolved_input, read(odd).unresolved_output) == ("NotThere", "")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        (
+            'x, ctx: "pr.Contxt"',
+            r"takes 2 .* \(x, ctx\); .*pr\.Context\. Annotations that cannot be resolved: 'pr\.Contxt' of ctx$",
+        ),
+        (
+            'ctx: pr.Context, x: "itn"',
+            r"write the message first: \(x, ctx: pr\.Context\)\. Annotations that cannot be resolved: 'itn' of x$",
+        ),
+    ],
+)
+def test_parameters_that_are_refused_are_told_with_annotations_that_cannot_be_resolved(
+    parameters: str, text: str
+) -> None:
+    scope: dict[str, Any] = {"pr": pr}
+    exec(f"def wrong({parameters}): pass", scope)  # noqa: S102 - the quickest way to such a function
+    with pytest.raises(pr.FlowError, match=text):
+        read(scope["wrong"])
 
 
 @pytest.mark.parametrize("parameters", ["", "a, b", "ctx: pr.Context", "a, b, ctx: pr.Context"])
@@ -110,7 +133,7 @@ def test_a_batch_node_takes_a_batch_and_gives_a_list() -> None:
     def generator(xs: list[int]) -> Iterator[int]:
         yield from xs
 
-    with pytest.raises(pr.FlowError, match="is a batch node but takes"):
+    with pytest.raises(pr.FlowError, match="is a batch node but takes int; annotate"):
         read(single, batched=True)
     with pytest.raises(pr.FlowError, match="is a batch node and a generator"):
         read(generator, batched=True)

@@ -45,6 +45,12 @@ def test_an_unknown_word_for_errors_is_refused_before_anything_starts(call: Call
 
 
 @pytest.mark.parametrize("call", MANY)
+def test_an_unknown_engine_is_refused_before_the_first_result_is_asked_for(call: Callable[..., Any]) -> None:
+    with pytest.raises(pr.FlowError, match="there is no engine 'loca': use 'ray' or 'local'"):
+        call([1], engine="loca")
+
+
+@pytest.mark.parametrize("call", MANY)
 def test_an_unknown_argument_is_refused_before_anything_starts(call: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="windw"):
         call([1], windw=3)

@@ -125,6 +125,13 @@ def test_headers_are_pairs_of_texts() -> None:
         facts_for(None, {"a": 3}, None, 0.0)  # type: ignore[dict-item]  # what is tested
 
 
+@pytest.mark.parametrize("name", ["Priority", "PRIORITY"])
+def test_a_priority_in_capital_letters_is_refused_with_how_it_is_written(name: str) -> None:
+    text = f"the header '{name}' would mean nothing here: write it 'priority', in small letters"
+    with pytest.raises(ValueError, match=text):
+        facts_for(None, {name: "high"}, None, 0.0)
+
+
 def test_many_inputs_that_gave_one_result_each_are_handed_on_together() -> None:
     call = made(ordered=False)
     assert call.takes_many

@@ -37,7 +37,7 @@ class Screen(io.StringIO):
 
 def test_a_line_names_what_is_done_what_failed_and_who_is_busiest() -> None:
     line = line_of(STATUS)
-    assert line == "index: 1,000 inputs done, 3 under way, 1 dead letters, 500.0/s, 2 s; busiest embed 75%"
+    assert line == "index: 1,000 inputs done, 3 under way, 1 dead letter, 500.0/s, 2 s; busiest embed 75%"
     assert len(line_of(Status("x" * 200, "running", 1.0, 0, 0, 0, NODES))) == 100
 
 

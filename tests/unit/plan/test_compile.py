@@ -37,3 +37,9 @@ def test_no_more_replicas_are_chosen_than_the_cluster_can_hold() -> None:
 def test_what_the_user_fixed_is_not_made_less() -> None:
     assert planned(work.options(num_gpus=1, replicas=2), GPU=1.0).stages[0].replicas == 2
     assert planned(work.options(num_gpus=1, replicas=(3, 8)), GPU=1.0).stages[0].replicas == 3
+
+
+def test_a_plan_speaks_of_one_in_the_singular() -> None:
+    lines = str(planned(work.options(replicas=1))).splitlines()
+    assert lines[0] == "flow 'flow': 1 stage"
+    assert lines[1:] == ["  work: 1 x 1 call at a time -> caller", "  work: 1 replica, because the node says so"]

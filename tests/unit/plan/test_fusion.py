@@ -123,7 +123,7 @@ def test_stages_edges_and_concurrency_are_in_the_plan() -> None:
     assert [edge.target for edge in plan.stages[0].edges] == [1, 2]
     assert plan.sources == (0,)
     assert plan.concurrency == 4 + 32 + 20
-    assert "a+several: 4 x 1 calls at a time -> waiting, b" in str(plan)
+    assert "a+several: 4 x 1 call at a time -> waiting, b" in str(plan)
     assert "because" in str(plan)
 
 

@@ -61,11 +61,11 @@ def test_an_answer_has_an_entry_for_each_of_three_inputs(answer: Any, columns: C
     ("answer", "columns", "error", "text"),
     [
         ([1, 2], "list", ValueError, r"returned 2 results for a batch of 3; .*pr\.Many"),
-        (np.array([1]), "numpy", ValueError, r"returned 1 results for a batch of 3; .*pr\.Rows"),
+        (np.array([1]), "numpy", ValueError, r"returned 1 result for a batch of 3; .*pr\.Rows"),
         ("abc", "list", TypeError, "returned str for a batch of 3; return a list"),
         (None, "list", TypeError, "returned NoneType"),
         (iter([1, 2, 3]), "list", TypeError, "returned list_iterator"),
-        (pr.Rows(np.array([1, 2]), parent=[0]), "numpy", ValueError, "2 rows and 1 parents"),
+        (pr.Rows(np.array([1, 2]), parent=[0]), "numpy", ValueError, "2 rows and 1 parent"),
         (pr.Rows(np.array([1]), parent=[3]), "numpy", ValueError, "parent 3 in a batch of 3; parents count from 0"),
         (pr.Rows(np.array([1]), parent=[-1]), "numpy", ValueError, "parent -1"),
     ],
