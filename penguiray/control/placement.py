@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from penguiray.draw.amounts import counted
 from penguiray.graph.spec import NodeSpec
 from penguiray.plan.needs import needs_of
 
@@ -44,9 +43,10 @@ def why_not_placed(node: NodeSpec, hosts: Sequence[Host], runs: Sequence[str] = 
     if not able:
         most = {name: max((host.total.get(name, 0.0) for host in hosts), default=0.0) for name in needs}
         has = ", ".join(f"{name} {amount:g}" for name, amount in most.items())
+        any_host = "the one host" if len(hosts) == 1 else f"any of {len(hosts)} hosts"
         return False, (
-            f"node {node.name!r} needs {wanted} on one host; the most that any of {counted(len(hosts), 'host')} has is "
-            f"{has}. Ask for less, or add such a host"
+            f"node {node.name!r} needs {wanted} on one host; the most that {any_host} has is {has}. "
+            "Ask for less, or add such a host"
         )
     if labels and not any(_matches(host.labels, labels) for host in able):
         seen = sorted({f"{name}={value}" for host in able for name, value in host.labels.items()})

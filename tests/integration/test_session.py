@@ -193,8 +193,8 @@ def same(number: int) -> int:
 
 
 TOO_MUCH: list[tuple[dict[str, object], str]] = [
-    ({"num_cpus": 1000}, r"needs CPU 1000 on one host; the most that any of 1 hosts has is CPU 2\."),
-    ({"resources": {"abacus": 2}}, r"needs abacus 2 on one host; the most that any of 1 hosts has is abacus 0\."),
+    ({"num_cpus": 1000}, r"needs CPU 1000 on one host; the most that the one host has is CPU 2\."),
+    ({"resources": {"abacus": 2}}, r"needs abacus 2 on one host; the most that the one host has is abacus 0\."),
     ({"label_selector": {"zone": "moon"}}, r"needs label zone=moon; no host has these labels"),
 ]
 
