@@ -119,7 +119,10 @@ def notebook_of(sources: list[str]) -> nbformat.NotebookNode:
     return made
 
 
-def test_cells_ask_map_and_await_and_an_interrupt_ends_only_its_cell(kernels_ray: Path, tmp_path: Path) -> None:
+def test_cells_ask_map_and_await_and_an_interrupt_ends_only_its_cell(
+    ray_cluster: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", ray_cluster)
     mark = tmp_path / "mark"
     sources = dedent(CELLS).replace("MARK", repr(str(mark))).strip().split("# ---\n")
     notebook = notebook_of(sources)

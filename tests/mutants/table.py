@@ -38,7 +38,7 @@ PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
 COLUMNS = ("unit/runtime/test_columns.py",)
 LOOPS = ("conformance/test_loops.py",)
-JOINS = ("conformance/test_joins.py",)
+JOINS = ("conformance/test_joins.py", "conformance/test_incomplete_joins.py")
 CANCELLING = ("conformance/test_cancelling.py",)
 IDS = ("unit/link/test_ids.py",)
 

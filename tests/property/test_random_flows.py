@@ -260,7 +260,7 @@ def outcome_of(
     return outcome[0]
 
 
-@settings(max_examples=200, deadline=None, phases=UNSHRUNK)
+@settings(max_examples=120, deadline=None, phases=UNSHRUNK)
 @given(number=st.integers(0, 2**48))
 def test_a_random_flow_gives_what_a_plain_evaluation_of_it_gives(number: int) -> None:
     rng = random.Random(number)

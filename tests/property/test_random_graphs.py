@@ -22,7 +22,7 @@ from penguiray.graph.node import Graph
 from penguiray.testing import virtual_time
 
 M = 97
-SEEDS = {"local": int(os.environ.get("SEEDS", "40")), "ray": int(os.environ.get("SEEDS_ON_RAY", "2"))}
+SEEDS = {"local": int(os.environ.get("SEEDS", "40")), "ray": int(os.environ.get("SEEDS_ON_RAY", "1"))}
 FIRST = int(os.environ.get("FIRST_SEED", "0"))
 
 
