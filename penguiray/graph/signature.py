@@ -112,7 +112,10 @@ def _hint(parameters: Sequence[tuple[str, Any]]) -> str:
 
 
 def _annotations(function: Any) -> tuple[list[tuple[str, Any]], Any]:
-    """Positional parameters that must be given, with their types, and the type of what is returned."""
+    """Positional parameters that must be given, with their types, and the type of what is returned.
+
+    Where none must be given the first counts: `bool` and its like have a default, which some Pythons tell of.
+    """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -120,14 +123,17 @@ def _annotations(function: Any) -> tuple[list[tuple[str, Any]], Any]:
     scope = getattr(inspect.unwrap(function), "__globals__", {})
     resolve = functools.partial(_resolve, scope=scope, outer=_closure_names(function))
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    taken = [
-        (name, resolve(parameter.annotation))
+    there = [
+        (name, resolve(parameter.annotation), parameter.default is inspect.Parameter.empty)
         for name, parameter in signature.parameters.items()
         if parameter.kind in kinds
-        and (parameter.default is inspect.Parameter.empty or resolve(parameter.annotation) is Context)
     ]
-    if taken and taken[0][0] in {"self", "cls"}:
-        taken = taken[1:]
+    if there and there[0][0] in {"self", "cls"}:
+        there = there[1:]
+    if not any(must for _, annotation, must in there if annotation is not Context):
+        first = next((one for one in there if one[1] is not Context), None)
+        there = [(*one[:2], one is first or one[2]) for one in there]
+    taken = [(name, annotation) for name, annotation, must in there if must or annotation is Context]
     return taken, resolve(signature.return_annotation)
 
 

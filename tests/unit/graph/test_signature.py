@@ -212,3 +212,16 @@ def test_a_default_whose_type_only_sounds_like_a_context_is_no_parameter_of_ours
 
     assert read_signature(secure, batched=False, owner="secure").context is None
     assert read_signature(stream, batched=False, owner="stream").is_stream
+
+
+def test_a_message_may_have_a_default_where_nothing_else_must_be_given() -> None:
+    def some(x: int = 1, y: str = "") -> int:
+        return x
+
+    def both(x: int = 1, ctx: pr.Context = None) -> int:  # type: ignore[assignment]  # never called without
+        return x
+
+    for function in (some, both):
+        assert read_signature(function, batched=False, owner="it").input_type is int
+    assert read_signature(both, batched=False, owner="it").context == "ctx"
+    assert read_signature(bool, batched=False, owner="it").context is None
