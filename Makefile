@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/run ## The job that ships with penguiray: near-duplicate functions in Python's own library
 	$(BIN)/penguiray demo
 
-test: $(VENV)/test ## All tests on the Python of the virtual environment
-	$(BIN)/python -m pytest -q
+test: $(VENV)/test ## All tests on the Python of the virtual environment; those that need Ray beside the others
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 check: $(VENV)/lint ## Style and types
 	$(BIN)/ruff format --check .

@@ -32,6 +32,14 @@ def engines_of(module: str) -> list[str]:
     return ["local"] if module in RAY_WITH_THE_SLOW else ["local", "ray"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2` one process has all that needs Ray, so that there is one cluster, and the other one the rest."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "ray_cluster" in names or "[ray" in item.name or "integration" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         metafunc.parametrize("engine", engines_of(metafunc.module.__name__), indirect=True)
