@@ -103,7 +103,7 @@ class Lifecycle:
         self._drain()
 
     def _drain(self) -> None:
-        self._is_closing = True
+        self._close_doors()
         try:
             if self._engine.state in {"starting", "running"}:
                 self._wait_ready()
@@ -117,7 +117,7 @@ class Lifecycle:
 
     async def adrain(self) -> None:
         """Twin of `drain` for async code."""
-        self._is_closing = True
+        self._close_doors()
         try:
             if self._engine.state in {"starting", "running"}:
                 await self.await_ready()
@@ -128,6 +128,12 @@ class Lifecycle:
             await self.astop()
             raise
         await _in_thread(self._stop, finish=True)
+
+    def _close_doors(self) -> None:
+        """Take nothing new. No input is read any more when the first call is refused."""
+        if self._engine.state == "running":
+            self._seal()
+        self._is_closing = True
 
     def _seal(self) -> Signal:
         """Take nothing new; gives a signal for when the last call has ended. Several threads may drain at once."""
