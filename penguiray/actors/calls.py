@@ -42,7 +42,7 @@ class CallTransport:
         self._on_answer = on_answer
         self._on_refused = on_refused
         self._actors: dict[LinkId, Any] = {}
-        self._known: dict[LinkId, set[str]] = {}
+        self._known: dict[tuple[LinkId, str], set[str]] = {}
 
     def connect(self, actors: Mapping[int, Sequence[Any]]) -> None:
         """Say which actors are the replicas of each stage."""
@@ -50,7 +50,6 @@ class CallTransport:
             for number, actor in enumerate(replicas):
                 link = LinkId(stage, number)
                 self._actors[link] = actor
-                self._known[link] = set()
 
     def send(self, frame: Frame) -> int:
         """Send a frame; a message that cannot be pickled, or is too large, is refused, and the others go."""
@@ -64,10 +63,14 @@ class CallTransport:
         link = frame.link
         attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
         actor = self._actors[link]
-        ref = _receive(actor, frame.kind).remote(header, data, *attachments)
+        ref = getattr(actor, _method(frame.kind)).remote(header, data, *attachments)
         answer: Future[Any] = ref.future()
         answer.add_done_callback(lambda done: self._on_answer(link, done))
         return len(header) + len(data) + sum(buffer.nbytes for buffer in buffers)
+
+    def _known_to(self, frame: Frame) -> set[str]:
+        """Classes that the receiver knows when it decodes a frame: those of frames that this one cannot overtake."""
+        return self._known.setdefault((frame.link, _method(frame.kind)), set())
 
     def _limit(self, frame: Frame) -> int | None:
         """Most bytes of the frame: several messages together are no more than may be on the way to one replica."""
@@ -76,14 +79,14 @@ class CallTransport:
 
     def _pack(self, frame: Frame, limit: int | None) -> tuple[bytes, bytes, list[memoryview]]:
         now, inline_limit = self._clock.now(), self._options.inline_limit_bytes
-        return pack_frame(frame, self._known[frame.link], now=now, inline_limit=inline_limit, limit=limit)
+        return pack_frame(frame, self._known_to(frame), now=now, inline_limit=inline_limit, limit=limit)
 
 
-def _receive(actor: Any, kind: Kind) -> Any:
+def _method(kind: Kind) -> str:
     """The method for frames of a kind: each has a thread of its own, so the urgent ones wait for no others."""
     if kind in {Kind.BACK, Kind.HIGH}:
-        return actor.receive_first
-    return actor.receive_low if kind is Kind.LOW else actor.receive
+        return "receive_first"
+    return "receive_low" if kind is Kind.LOW else "receive"
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:
