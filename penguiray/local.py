@@ -425,6 +425,8 @@ def _shuffled(frame: Frame, rng: random.Random) -> Frame:
     rng.shuffle(order)
     if messages.keys:
         keys = [messages.keys.get(message_id) for message_id in messages.ids]
-        first = {key: iter(sorted(place for place in order if keys[place] == key)) for key in set(keys) - {None}}
-        order = [place if keys[place] is None else next(first[keys[place]]) for place in order]
+        places: dict[int | None, list[int]] = {}
+        for place in range(len(messages) - 1, -1, -1):
+            places.setdefault(keys[place], []).append(place)
+        order = [place if keys[place] is None else places[keys[place]].pop() for place in order]
     return replace(frame, messages=messages.pick(order))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,43 @@ def test_a_priority_is_one_of_three_words_and_nodes_see_it() -> None:
             run.ask(1, headers={"priority": "urgent"})
         with pytest.raises(ValueError, match="the header 'Priority' would mean nothing here: write it 'priority'"):
             run.ask(1, headers={"Priority": "high"})
+
+
+class Held:
+    """Waits for a file at its first message."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, x: object) -> object:
+        (self.folder / "begun").touch()
+        until = time.monotonic() + PATIENCE_S
+        while not (self.folder / "go").exists() and time.monotonic() < until:
+            time.sleep(0.001)
+        return x
+
+
+held = pr.actor(replicas=1)(Held)
+
+
+@pytest.mark.usefixtures("engine")
+def test_an_urgent_message_may_be_the_first_of_its_class_that_arrives(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Local:
+        """Its definition goes along with the first message, which the urgent one overtakes."""
+
+        x: int
+
+    flow = pr.Flow(held(tmp_path), options=pr.FlowOptions(frame_messages=1))
+    with flow.start() as run:
+        run.send("first")
+        until = time.monotonic() + PATIENCE_S
+        while run.status().state == "running" and not (tmp_path / "begun").exists() and time.monotonic() < until:
+            if os.environ["PENGUIRAY_ENGINE"] == "local":
+                break  # nothing moves there before results are read
+            time.sleep(0.01)
+        for value, priority in (("second", "normal"), (Local(1), "normal"), (Local(2), "high")):
+            run.send(value, headers={"priority": priority})
+        (tmp_path / "go").touch()
+        found = list(run.results(until_idle=True))
+    assert sorted(map(repr, found)) == sorted(map(repr, ["first", "second", Local(1), Local(2)]))
