@@ -22,8 +22,8 @@ class Transport(Protocol):
     def send(self, frame: Frame) -> int:
         """Send a frame and return at once.
 
-        Frames of one link arrive in the order of their sequence, each at most once while both sides live. A frame
-        to a replica that is gone is reported by whoever watches that replica.
+        Frames of one link and one kind arrive in the order of their sequence, control words with the data, each at most
+        once while both sides live. A frame to a replica that is gone is reported by whoever watches that replica.
 
         Returns:
             Bytes that the frame takes on the wire; 0 where values are handed over by reference.
