@@ -204,9 +204,11 @@ class ManyResults(ResultError):
 
 
 class ReplicaLost(PenguirayError):
-    """A replica's process ended while it held messages: recover by running the flow again.
+    """A replica's process ended, and what it held cannot be given to another one.
 
-    Until replay exists, losing a replica fails the run, so that no message is lost in silence.
+    The cause of a `NodeError` where replicas died of an input again and again. It ends the whole run where a join or a
+    fold was lost, since what those had gathered is gone, or where one replica after the other dies: recover by running
+    the flow again.
     """
 
     node: str = ""

@@ -34,8 +34,8 @@ class Run(Sending[I, O], Generic[I, O]):
     4. `stop()` ends now; leaving the block by an exception stops. Both may be called again.
 
     Every admitted input ends exactly once in one outcome: results, error, cancelled, or expired. It is processed at
-    least once; no result is delivered twice; effects inside nodes may repeat where a retry was asked for. Losing a
-    replica fails the run, until replay is built.
+    least once; no result is delivered twice; effects inside nodes may repeat. What a replica held that dies is sent
+    again, and another one takes its place; the loss of a join's or a fold's ends the run.
 
     A run may be used from several threads. A sync call made inside a running event loop blocks that loop; it warns
     once, except in a notebook.

@@ -15,6 +15,7 @@ from penguiray.actors.opening import Opening, Step, Told
 from penguiray.actors.pool import Done, ReplicaPool, ask
 from penguiray.actors.registry import Admitted, admit, lead_name, replica_name
 from penguiray.actors.session import NAMESPACE, connect
+from penguiray.control.host_setup import HostSetups
 from penguiray.errors import PenguirayError, RunClosed
 from penguiray.link.frame import LinkId
 from penguiray.plan.outline import spec_of
@@ -81,7 +82,7 @@ class Joining(Opening):
     def __init__(self, plan: Plan, pool: ReplicaPool, told: Told, lost: Lost) -> None:
         """Ask all replicas; `lost` says what an error of one of them means, and see `Opening` for the others."""
         self._lost = lost
-        super().__init__(plan, pool, told)
+        super().__init__(plan, pool, told, HostSetups(), pool.actors)
 
     def _ask(self, link: LinkId, step: Step) -> None:  # noqa: ARG002 - there is only one
         self.pool.open(link, lambda link, done: self._told("opened", link, done))
@@ -143,10 +144,13 @@ class AttachedEngine(RayEngine):
     def _opening(self, pool: ReplicaPool) -> Opening:
         return Joining(self.plan, pool, self._note_step, self._lost)
 
+    def _recovery_of(self, pool: ReplicaPool) -> None:
+        """Nothing: this process is told of no successors."""
+
     def _look_for_places(self, pool: ReplicaPool, stages: set[int]) -> None:
         """Nothing: the process that started the run says why its replicas wait."""
 
-    def _lost(self, link: LinkId, error: BaseException) -> PenguirayError:  # noqa: ARG002 - see RayEngine
+    def _lost(self, link: LinkId, error: BaseException | None) -> PenguirayError:  # noqa: ARG002 - see RayEngine
         cause = error.cause if isinstance(error, RayTaskError) else error
         if isinstance(cause, RunClosed):
             return self._closed(str(cause))

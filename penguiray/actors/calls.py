@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
+from ray.exceptions import OutOfMemoryError, RayActorError
 
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
@@ -16,9 +17,12 @@ from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.transport import FrameTooLarge
 from penguiray.link.wire import Refused, frame_of_what_can_travel, pack_frame
 
-__all__ = ["CallTransport", "feedback_of"]
+__all__ = ["GONE", "CallTransport", "feedback_of"]
 
-Answered = Callable[[LinkId, "Future[Any]"], None]
+GONE = (RayActorError, OutOfMemoryError)
+"""What a call raises whose actor has ended, or cannot be reached."""
+
+Answered = Callable[[LinkId, Any, "Future[Any]"], None]
 
 
 class CallTransport:
@@ -34,7 +38,8 @@ class CallTransport:
         Args:
             clock: The sender's clock.
             options: The flow's limits.
-            on_answer: Called from a thread of Ray's when a call has returned or failed; may only enqueue.
+            on_answer: Called from a thread of Ray's when a call has returned or failed, with the replica and the actor;
+                may only enqueue.
             on_refused: Told of each message whose value cannot be pickled, or is too large.
         """
         self._clock = clock
@@ -49,7 +54,17 @@ class CallTransport:
         for stage, replicas in actors.items():
             for number, actor in enumerate(replicas):
                 link = LinkId(stage, number)
-                self._actors[link] = actor
+                self.replace(link, actor)
+
+    def is_current(self, link: LinkId, actor: Any) -> bool:
+        """Whether an actor is a replica now, and not one before it."""
+        return self._actors.get(link) is actor
+
+    def replace(self, link: LinkId, actor: Any) -> None:
+        """Say which actor is a replica now."""
+        self._actors[link] = actor
+        for known in [known for known in self._known if known[0] == link]:
+            del self._known[known]
 
     def send(self, frame: Frame) -> int:
         """Send a frame; a message that cannot be pickled, or is too large, is refused, and the others go."""
@@ -65,7 +80,7 @@ class CallTransport:
         actor = self._actors[link]
         ref = getattr(actor, _method(frame.kind)).remote(header, data, *attachments)
         answer: Future[Any] = ref.future()
-        answer.add_done_callback(lambda done: self._on_answer(link, done))
+        answer.add_done_callback(lambda done: self._on_answer(link, actor, done))
         return len(header) + len(data) + sum(buffer.nbytes for buffer in buffers)
 
     def _known_to(self, frame: Frame) -> set[str]:

@@ -14,27 +14,31 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
 from penguiray.actors.ship import Parcels
+from penguiray.actors.successors import Successors
 from penguiray.clock import Clock, SystemClock
+from penguiray.control.host_setup import HostSetups
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
+from penguiray.control.restarts import MOST_IN_A_ROW
 from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.ingress import Ingress
+from penguiray.ingress.recovery import Recovery
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import LinkId
@@ -42,7 +46,7 @@ from penguiray.link.wire import unpack_report
 from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
-from penguiray.plan.plan import Plan
+from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["RayEngine"]
 
@@ -53,7 +57,8 @@ _PLACEMENT_S = 4.0
 _STOP_S = 40.0
 """Longest that `stop` waits for the engine's thread; replicas are killed before that."""
 
-Event = tuple[Step | Literal["answer", "report", "tick", "wake", "gone"], LinkId | None, "Future[Any] | None"]
+Event = tuple[Step | Literal["tick", "wake", "gone"], LinkId | None, "Future[Any] | None"]
+Todo = Callable[[], None]
 
 
 class RayEngine:
@@ -81,7 +86,7 @@ class RayEngine:
         self._is_named = is_named
         self._epoch = time.time_ns()
         self.clock: Clock = SystemClock()
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | Todo] = queue.SimpleQueue()
         self._state: EngineState = "starting"
         self._start_error: PenguirayError | None = None
         self._started = ThreadSignal(latched=True)
@@ -91,6 +96,9 @@ class RayEngine:
         self._said: set[str] = set()
         self._parcels = Parcels(spec.options.inline_limit_bytes)
         self._pool: ReplicaPool | None = None
+        self._successors: Successors | None = None
+        self._recovery: Recovery | None = None
+        self._hosts = HostSetups()
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare({})
 
@@ -104,7 +112,7 @@ class RayEngine:
         self._transport = CallTransport(
             clock=self.clock,
             options=self.plan.options,
-            on_answer=lambda link, answer: self._events.put(("answer", link, answer)),
+            on_answer=lambda *answer: self._events.put(lambda: self._take_answer(*answer)),
             on_refused=self._refuse,
         )
         self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock, number=ingress)
@@ -160,7 +168,11 @@ class RayEngine:
         try:
             self._deploy()
             while not self._is_ending:
-                self._take(self._events.get())
+                event = self._events.get()
+                if isinstance(event, tuple):
+                    self._take(event)
+                else:
+                    event()
         except PenguirayError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - the top of the engine's loop: told to whoever waits
@@ -180,6 +192,8 @@ class RayEngine:
     def _end(self) -> None:
         self._is_ending = True
         try:
+            if self._successors is not None:
+                self._successors.close()
             if self._pool is not None and ray.is_initialized():
                 self._pool.stop(finish=self._finish)
         finally:
@@ -200,6 +214,10 @@ class RayEngine:
         if self._is_ending:
             return
         self._transport.connect(pool.by_stage())
+        self._successors = Successors(
+            self.plan, pool, self._hosts, post=self._events.put, ready=self._take_successor, lose=self._lose_successor
+        )
+        self._recovery = Recovery(self.plan, self.ingress, self.lock, self._successors, self.clock)
         for link in pool.actors:
             self._collect(link)
         self._state = "running"
@@ -222,7 +240,7 @@ class RayEngine:
         return RunCard(name, self._flow, socket.gethostname(), os.getpid(), self._epoch / 1e9, self._epoch, stages)
 
     def _opening(self, pool: ReplicaPool) -> Opening:
-        return Opening(self.plan, pool, self._note_step)
+        return Opening(self.plan, pool, self._note_step, self._hosts, pool.actors)
 
     def _note_step(self, step: Step, link: LinkId, done: Future[Any]) -> None:
         self._events.put((step, link, done))
@@ -232,11 +250,13 @@ class RayEngine:
         look_at = self.clock.now() + _PLACEMENT_S
         while opening.waiting and not self._is_ending:
             try:
-                step, link, done = self._events.get(timeout=max(0.0, look_at - self.clock.now()))
+                event = self._events.get(timeout=max(0.0, look_at - self.clock.now()))
             except queue.Empty:
                 self._look_for_places(opening.pool, {self.plan.stages[link.stage].index for link in opening.waiting})
                 look_at = self.clock.now() + _PLACEMENT_S
                 continue
+            assert isinstance(event, tuple)
+            step, link, done = event
             if link is not None and done is not None:
                 opening.take(step, link, done)
                 look_at = self.clock.now() + _PLACEMENT_S
@@ -260,51 +280,119 @@ class RayEngine:
 
     def _collect(self, link: LinkId) -> None:
         assert self._pool is not None
-        self._pool.collect(link, lambda link, done: self._events.put(("report", link, done)))
+        actor = self._pool.actors[link]
+        self._pool.collect(link, lambda link, told: self._events.put(lambda: self._take_told(link, actor, told)))
 
     def _take(self, event: Event) -> None:
-        kind, link, done = event
+        kind, _, _ = event
         if kind == "gone" and not self._is_ending:
             raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
         if kind == "tick":
             self._warn_of_silence()
-        if link is None or done is None:
+            self._look_after_losses()
+
+    def _take_answer(self, link: LinkId, actor: Any, answer: Future[Any]) -> None:
+        """A frame was taken by its receiver, or could not be brought to it."""
+        if self._is_gone(link, actor, answer.exception()):
             return
-        error = done.exception()
-        if error is not None:
-            raise self._lost(link, error)
-        if kind == "answer":
+        with self.lock:
+            self.ingress.on_feedback(link, feedback_of(answer))
+
+    def _take_told(self, link: LinkId, actor: Any, told: Future[Any]) -> None:
+        """A replica has told its news."""
+        if self._is_gone(link, actor, told.exception()):
+            return
+        self._collect(link)
+        packed, calls = told.result()
+        if packed is not None:
+            report = unpack_report(*packed, node=self.plan.stages[link.stage].last.name)
             with self.lock:
-                self.ingress.on_feedback(link, feedback_of(done))
-        elif kind == "report":
-            self._collect(link)
-            packed, calls = done.result()
-            if packed is not None:
-                report = unpack_report(*packed, node=self.plan.stages[link.stage].last.name)
-                with self.lock:
-                    self.ingress.on_report(link, report)
-            if calls is not None:
-                with self.lock:
-                    said = self.watch.look(link, calls, self.clock.now())
-                _warn(said)
+                self.ingress.on_report(link, report)
+            if self._recovery is not None:
+                self._recovery.note_report(link)
+            for peer, heard in report.unreached.items():
+                self._note_unreached(link, peer, heard)
+        if calls is not None:
+            with self.lock:
+                said = self.watch.look(link, calls, self.clock.now())
+            _warn(said)
+
+    def _is_gone(self, link: LinkId, actor: Any, error: BaseException | None) -> bool:
+        """Whether an answer is of no use, since it is that of a replica that was lost."""
+        if self._pool is None or self._pool.actors.get(link) is not actor:
+            return True
+        if error is not None:
+            self._lose(link, error)
+        return error is not None
+
+    def _note_unreached(self, link: LinkId, peer: LinkId, heard: int) -> None:
+        """A replica that another one cannot reach is of no use to it, even if it lives."""
+        if self._recovery is not None and self._recovery.is_news(peer, heard):
+            names = [self.plan.stages[one.stage].name for one in (link, peer)]
+            self._lose(peer, ReplicaLost(f"replica {link.replica} of {names[0]!r} could not reach it", node=names[1]))
 
     def _warn_of_silence(self) -> None:
         with self.lock:
             said = self.watch.silent(self.clock.now())
         _warn(said)
 
-    def _lost(self, link: LinkId, error: BaseException) -> PenguirayError:
+    def _look_after_losses(self) -> None:
+        """Go on without who does not answer, and say why a new replica waits for its place."""
+        if self._recovery is not None and self._pool is not None:
+            self._recovery.tick()
+            stages = self._recovery.waiting(_PLACEMENT_S)
+            try:
+                if stages:
+                    self._look_for_places(self._pool, stages)
+            except PlacementError as error:  # the host that had it may be on its way back
+                if str(error) not in self._said:
+                    self._said.add(str(error))
+                    _log.warning("%s", error)
+
+    def _lose(self, link: LinkId, error: BaseException | None) -> None:
+        """Put another replica in the place of one that was lost, if that makes good what is lost; else the run ends."""
+        recovery = self._recovery
+        if recovery is not None and link in recovery.down:
+            return
+        if recovery is None or not recovery.may_replace(link):
+            raise error if isinstance(error, StartError) else self._lost(link, error)
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        with self.lock:
+            self.watch.forget(link)
+        recovery.replace(link, _how(cause))
+
+    def _take_successor(self, link: LinkId) -> None:
+        """A replica works that takes the place of a lost one."""
+        assert self._pool is not None
+        assert self._recovery is not None
+        with self.lock:
+            self._transport.replace(link, self._pool.actors[link])
+        self._collect(link)
+        self._recovery.ready(link)
+
+    def _lose_successor(self, link: LinkId, error: BaseException | None) -> None:
+        assert self._recovery is not None
+        self._recovery.failed(link)
+        self._lose(link, error)
+
+    def _lost(self, link: LinkId, error: BaseException | None) -> PenguirayError:
         stage = self.plan.stages[link.stage]
         cause = error.cause if isinstance(error, RayTaskError) else error
-        how = "its process ended" if isinstance(error, RayActorError) else f"{cause!r}"
+        what = f"replica {link.replica} of node {stage.name!r} was lost ({_how(cause)}){self._why_it_ends(stage)}"
         lost = ReplicaLost(
-            f"replica {link.replica} of node {stage.name!r} was lost ({how}); run the flow again. Its inputs under way "
-            f"failed with this error",
+            f"{what}; run the flow again. Its inputs under way failed with this error",
             node=stage.name,
             replica=link.replica,
         )
         lost.__cause__ = cause
         return lost
+
+    def _why_it_ends(self, stage: Stage) -> str:
+        if stage.is_fold or stage.is_join:
+            return ", and with it what it had gathered"
+        if stage.index in self.plan.unrepeatable:
+            return ", and with it what a join or a fold before it had gathered"
+        return f", the {MOST_IN_A_ROW + 1}th time in a row without any input having been finished"
 
     def _renew(self) -> None:
         """Keep the replicas' lease until the run ends; a thread of its own, so that nothing can hold it up."""
@@ -315,6 +403,15 @@ class RayEngine:
             if self._pool is not None:
                 self._pool.renew()
             self._events.put(("tick", None, None))
+
+
+def _how(cause: BaseException | None) -> str:
+    """How a replica was lost, in a few words."""
+    if isinstance(cause, ReplicaLost):
+        return str(cause)
+    if isinstance(cause, OutOfMemoryError):
+        return "Ray ended its process, since the host's memory was nearly used up"
+    return "its process ended" if isinstance(cause, RayActorError) else repr(cause)
 
 
 def _warn(sentences: list[str]) -> None:

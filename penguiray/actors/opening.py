@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, Literal
 
@@ -27,28 +27,34 @@ Told = Callable[[Step, LinkId, "Future[Any]"], None]
 class Opening:
     """Asks each replica for its next step when it has answered for the one before; its owner hands it the answers."""
 
-    def __init__(self, plan: Plan, pool: ReplicaPool, told: Told) -> None:
-        """Ask all replicas for their first steps.
+    def __init__(self, plan: Plan, pool: ReplicaPool, told: Told, hosts: HostSetups, links: Iterable[LinkId]) -> None:
+        """Ask replicas for their first steps.
 
         Args:
             plan: What the replicas run.
             pool: Where they are.
             told: Called from a thread of Ray's with each answer; may only enqueue it for `take`.
+            hosts: Those that were set up, or are at this moment.
+            links: Which replicas.
         """
         self._plan = plan
         self.pool = pool
         """The replicas."""
         self._told = told
-        self._hosts = HostSetups()
-        self.waiting = set(pool.actors)
+        self._hosts = hosts
+        self.waiting = set(links)
         """Replicas that have not built their nodes."""
-        for link in pool.actors:
+        for link in list(self.waiting):
             wants_setup = any(node.has_host_setup for node in plan.stages[link.stage].nodes)
             self._ask(link, "placed" if wants_setup else "opened")
 
     def _ask(self, link: LinkId, step: Step) -> None:
         ask = {"placed": self.pool.host, "set up": self.pool.set_up_host, "opened": self.pool.open}[step]
         ask(link, lambda link, done: self._told(step, link, done))
+
+    def set_up(self, link: LinkId) -> None:
+        """A replica that waits for its host is to set it up, since the one that was at it is lost."""
+        self._ask(link, "set up")
 
     def take(self, step: str, link: LinkId, done: Future[Any]) -> None:
         """Take the answer of a replica to one of the steps.

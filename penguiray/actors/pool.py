@@ -12,7 +12,7 @@ import ray
 
 from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
-from penguiray.actors.registry import claim, lead_name, others, replica_name
+from penguiray.actors.registry import claim, create_again, lead_name, others, replica_name
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
 from penguiray.actors.ship import Packed, pack_outline
@@ -36,6 +36,7 @@ class ReplicaPool:
         self._card = card
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
+        self._makers: dict[LinkId, Callable[..., Any]] = {}
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
@@ -49,12 +50,29 @@ class ReplicaPool:
         for stage, (code, numbers) in zip(self._plan.stages, packed, strict=True):
             ref, arguments = ray.put(code), [refs[number] for number in numbers]
             for number in range(stage.replicas):
-                create = functools.partial(self._create, stage, number, ref, numbers, arguments)
+                is_lead = not self.actors
+                create = functools.partial(self._create, stage, number, is_lead, ref, numbers, arguments)
                 link = LinkId(stage.index, number)
-                self.actors[link] = create() if self.actors else claim(self._card, create)
+                self._makers[link] = create
+                self.actors[link] = claim(self._card, create) if is_lead else create()
 
-    def _create(self, stage: Stage, number: int, code: Any, numbers: list[int], arguments: list[Any]) -> Any:
-        is_lead, title = not self.actors, f"{self._plan.name}/{stage.name}/{number}"
+    def replace(self, link: LinkId) -> None:
+        """End an actor for good and create another one under its name; waits until Ray has freed that."""
+        ray.kill(self.actors[link], no_restart=True)
+        self.actors[link] = create_again(functools.partial(self._makers[link], is_successor=True))
+
+    def _create(
+        self,
+        stage: Stage,
+        number: int,
+        is_lead: bool,
+        code: Any,
+        numbers: list[int],
+        arguments: list[Any],
+        *,
+        is_successor: bool = False,
+    ) -> Any:
+        title = f"{self._plan.name}/{stage.name}/{number}"
         outline = pack_outline(self._plan) if is_lead else None
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
         options = factory.options(
@@ -66,7 +84,9 @@ class ReplicaPool:
             enable_task_events=False,
             **_reserved(stage),
         )
-        return options.remote(title, code, self._plan.options, number, self._card, outline, numbers, *arguments)
+        return options.remote(
+            title, code, self._plan.options, number, is_successor, self._card, outline, numbers, *arguments
+        )
 
     def others(self) -> list[str]:
         """Names of the runs, this one left out, that have replicas on the cluster."""

@@ -8,6 +8,7 @@ import gc
 import itertools
 import os
 import random
+import secrets
 import sys
 import threading
 import time
@@ -15,9 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from ray.exceptions import RayActorError
-
-from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.calls import GONE, CallTransport, feedback_of
 from penguiray.actors.reader import Reader, Told
 from penguiray.actors.readers import Readers
 from penguiray.clock import SystemClock
@@ -27,6 +26,7 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.ids import ingress_number
+from penguiray.link.peers import Held, PeerNews, Peers
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
 from penguiray.link.wire import unpack_frame
@@ -49,23 +49,26 @@ FINISH_S = 30.0
 class ReplicaProcess:
     """Owns the loop thread. Its methods are called from the actor's threads; the replica belongs to the loop."""
 
-    def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int) -> None:
+    def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int, is_successor: bool) -> None:
         _tune()
         self._options = options
         self._last_node = stage.last.name
+        self._stage, self._number = stage.index, number
         self._epoch = epoch
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
         self._owner = self._reader(is_owner=True)
         self._attached = Readers(functools.partial(self._reader, is_owner=False))
         self._looking = threading.Lock()
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(secrets.randbits(40))  # those that a lost predecessor gave are taken
         self._is_closing = False
         self._is_open = threading.Event()
         self._opened_at = 0.0
         self._failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self._first: Any = None
+        self._has_new_first = asyncio.Event()
+        self._peers = Peers()
         self._transport = CallTransport(
             clock=self._clock,
             options=options,
@@ -82,6 +85,7 @@ class ReplicaProcess:
             on_news=self._owner.news.set,
             inline=False,
             ask_first=None if number == 0 else self._ask_first,
+            is_successor=is_successor,
         )
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
@@ -158,6 +162,26 @@ class ReplicaProcess:
         outbox = self._replica.outbox
         take = functools.partial(self._on_loop, outbox.take_report)
         return self._owner.report(self._check, take, outbox.note_results), self._owner.calls(self._running)
+
+    def held(self) -> Held:
+        """See `Replica.held`."""
+        return self._on_loop(self._replica.held).result()
+
+    def note_peers(self, news: Sequence[PeerNews]) -> None:
+        """Replicas were lost, or others are in their places; see `PeerNews`."""
+        self._on_loop(functools.partial(self._note_peers, news)).result()
+
+    def _note_peers(self, news: Sequence[PeerNews]) -> None:
+        for link, actor in self._peers.new(news):
+            if actor is not None:
+                self._transport.replace(link, actor)
+                if link == LinkId(self._stage, 0):
+                    self._first = actor
+                    self._has_new_first.set()
+            elif link.stage == self._stage:
+                for keeper in self._replica.rates.values():
+                    keeper.lose(link.replica)
+            self._replica.outbox.set_down(link, is_down=actor is None)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -240,17 +264,18 @@ class ReplicaProcess:
         self._replica.note_cancelled(roots, calls)
         self._loop.call_soon_threadsafe(self._replica.drop_cancelled)
 
-    def permits(self, place: int, begun: int, want: int) -> Grant:
+    def permits(self, place: int, begun: int, want: int, asker: int) -> Grant:
         """Another replica of the stage asks for permits; see `RateWindow.ask`."""
-        return self._replica.rates[place].ask(begun, want)
+        return self._replica.rates[place].ask(begun, want, asker)
 
     async def _ask_first(self, place: int, begun: int, want: int) -> Grant:
-        answer: Future[Grant] = self._first.permits.remote(place, begun, want).future()
-        try:
-            return await asyncio.wrap_future(answer)
-        except RayActorError:
-            await asyncio.Event().wait()  # replica 0 is gone; the driver sees that itself and ends the run
-            raise
+        while True:
+            self._has_new_first.clear()
+            answer: Future[Grant] = self._first.permits.remote(place, begun, want, self._number).future()
+            try:
+                return await asyncio.wrap_future(answer)
+            except GONE:
+                await self._has_new_first.wait()  # the driver sees itself that replica 0 is gone, and gives another
 
     def renew(self, ingress: int = 0) -> None:
         """The driver lives, or a process that attached."""
@@ -287,15 +312,19 @@ class ReplicaProcess:
         self._loop.call_soon_threadsafe(_answer, done, function)
         return done
 
-    def _on_answer(self, link: LinkId, answer: Future[Any]) -> None:
-        self._loop.call_soon_threadsafe(self._take_answer, link, answer)
+    def _on_answer(self, link: LinkId, actor: Any, answer: Future[Any]) -> None:
+        self._loop.call_soon_threadsafe(self._take_answer, link, actor, answer)
 
-    def _take_answer(self, link: LinkId, answer: Future[Any]) -> None:
-        """Feedback for a frame. If the receiver's process is gone, the driver sees that itself and ends the run."""
+    def _take_answer(self, link: LinkId, actor: Any, answer: Future[Any]) -> None:
+        """Feedback for a frame. If the receiver's process is gone, the driver sees that itself, or is told."""
+        if not self._transport.is_current(link, actor):
+            return
         error = answer.exception()
         if error is None:
             self._replica.on_feedback(link, feedback_of(answer))
-        elif not isinstance(error, RayActorError):
+        elif isinstance(error, GONE):
+            self._replica.outbox.note_unreached(link, self._peers.heard_of(link))
+        else:
             self._fail(error)
 
     def _on_refused(self, root: int, message_id: int, error: CarriedError) -> None:

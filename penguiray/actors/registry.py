@@ -27,7 +27,7 @@ from penguiray.errors import StartError
 from penguiray.observe.card import RunCard
 from penguiray.plan.plan import Plan
 
-__all__ = ["Admitted", "admit", "claim", "lead_name", "others", "replica_name", "runs"]
+__all__ = ["Admitted", "admit", "claim", "create_again", "lead_name", "others", "replica_name", "runs"]
 
 _ANSWER_S = 3.0
 """How long a first replica may take to say who it is; one that waits for its place says nothing."""
@@ -63,6 +63,22 @@ def claim(card: RunCard, create: Callable[[], Any]) -> Any:
             _refuse_if_alive(card)
         if time.monotonic() > until:
             raise StartError(f"Ray does not free the name {card.name!r} of a run that has ended", run=card.name or "")
+        time.sleep(0.05)
+
+
+def create_again(create: Callable[[], Any]) -> Any:
+    """Create an actor under the name of one that was lost, once Ray has freed it; gives its handle.
+
+    Raises:
+        StartError: It does not.
+    """
+    until = time.monotonic() + _FREE_S
+    while True:
+        try:
+            return create()
+        except ActorAlreadyExistsError as error:
+            if time.monotonic() > until:
+                raise StartError(f"Ray does not free the name of a replica that was lost: {error}") from error
         time.sleep(0.05)
 
 

@@ -15,15 +15,25 @@ from penguiray.actors.process import ReplicaProcess
 from penguiray.actors.reader import MOST_ATTACHED, Told
 from penguiray.actors.ship import Packed, unpack_stage
 from penguiray.graph.policies import FlowOptions
+from penguiray.link.peers import Held, PeerNews
 from penguiray.observe.card import RunCard
 from penguiray.runtime.rate import Grant
 
 __all__ = ["CONCURRENCY_GROUPS", "ReplicaActor"]
 
-CONCURRENCY_GROUPS = {"data": 1, "first": 1, "low": 1, "collect": 1, "attached": MOST_ATTACHED, "control": 2}
+CONCURRENCY_GROUPS = {
+    "data": 1,
+    "first": 1,
+    "low": 1,
+    "collect": 1,
+    "attached": MOST_ATTACHED,
+    "control": 2,
+    "peers": 1,
+}
 """`data` keeps the order of frames with its one thread, and a frame stays there until it is worked on; `first` lets
 messages on a way back and urgent ones pass those, and `low` has those that all others pass. Each attached process has a
-thread of `attached` to wait in. A running node never holds up the others."""
+thread of `attached` to wait in. `peers` is for losses, so that `control` never waits behind a count. A running node
+never holds up the others."""
 
 
 class ReplicaActor:
@@ -35,6 +45,7 @@ class ReplicaActor:
         code: bytes,
         options: FlowOptions,
         number: int,
+        is_successor: bool,
         card: RunCard,
         outline: bytes | None,
         large: Sequence[int],
@@ -44,7 +55,7 @@ class ReplicaActor:
         self._outline = outline
         self._title = title
         stage = unpack_stage(code, large, packed)
-        self._process = ReplicaProcess(stage, options, epoch=card.epoch, number=number)
+        self._process = ReplicaProcess(stage, options, epoch=card.epoch, number=number, is_successor=is_successor)
 
     def __repr__(self) -> str:
         """What Ray writes before each line that the user's code prints."""
@@ -117,9 +128,19 @@ class ReplicaActor:
         self._process.cancel(roots, calls)
 
     @ray.method(concurrency_group="control")
-    def permits(self, place: int, begun: int, want: int) -> Grant:
+    def permits(self, place: int, begun: int, want: int, asker: int) -> Grant:
         """See `ReplicaProcess.permits`."""
-        return self._process.permits(place, begun, want)
+        return self._process.permits(place, begun, want, asker)
+
+    @ray.method(concurrency_group="peers")
+    def held(self) -> Held:
+        """See `ReplicaProcess.held`."""
+        return self._process.held()
+
+    @ray.method(concurrency_group="peers")
+    def note_peers(self, news: Sequence[PeerNews]) -> None:
+        """See `ReplicaProcess.note_peers`."""
+        self._process.note_peers(news)
 
     @ray.method(concurrency_group="control")
     def renew(self, ingress: int = 0) -> None:

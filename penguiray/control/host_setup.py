@@ -4,6 +4,7 @@ placed(a, host)  ->  "set up"     the first of its stage on the host
 placed(b, host)  ->  "wait"
 is_set_up(a)     ->  [a, b]       both may be built now
 placed(c, host)  ->  "build"      a later one finds all done
+lose(a)          ->  b            if a was at it, and b waits for that
 """
 
 from __future__ import annotations
@@ -39,3 +40,16 @@ class HostSetups:
         place = self._places[replica]
         self._done.add(place)
         return self._waiting.pop(place)
+
+    def lose(self, replica: LinkId) -> LinkId | None:
+        """A replica was lost; gives who is to set the host up in its place, if it was at that and others wait."""
+        place = self._places.pop(replica, (0, ""))
+        waiting = self._waiting.get(place, [])
+        was_first = waiting[:1] == [replica]
+        if replica in waiting:
+            waiting.remove(replica)
+        if not was_first:
+            return None
+        if not waiting:
+            del self._waiting[place]
+        return next(iter(waiting), None)

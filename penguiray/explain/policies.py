@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Statement
 from penguiray.graph.spec import NodeSpec
-from penguiray.plan.plan import Plan
+from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["batch_statements", "delivery_statements", "retry_statements", "timeout_statements"]
 
@@ -61,12 +61,20 @@ def timeout_statements(plan: Plan) -> Iterator[Statement]:
         yield Statement("time limits", node.name, f"{limit:g} s for an attempt", f"the node says so{sync}", "set")
 
 
+def _after_loss(stage: Stage, plan: Plan) -> str:
+    if stage.is_fold or stage.is_join:
+        return "the loss of its replica ends the run, since what it has gathered is gone"
+    if stage.index in plan.unrepeatable:
+        return "the loss of its replica ends the run, since what a join or a fold before it gave does not come again"
+    return "what a replica held that dies is sent again from the input"
+
+
 def delivery_statements(plan: Plan) -> Iterator[Statement]:
     """What is promised of each message."""
-    for node in _nodes(plan):
-        yield Statement(
-            "delivery", node.name, "each message at least once",
-            "every input ends in results, an error or expired; the loss of a replica fails the whole run, since "
-            "nothing is sent again yet",
-            "set" if node.options.delivery else "default",
-        )  # fmt: skip
+    for stage in plan.stages:
+        for node in stage.nodes:
+            yield Statement(
+                "delivery", node.name, "each message at least once",
+                "every input ends in results, an error or expired; " + _after_loss(stage, plan),
+                "set" if node.options.delivery else "default",
+            )  # fmt: skip

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from penguiray.clock import Clock
-from penguiray.errors import BudgetExceeded, Cancelled, FlowError, RunClosed
+from penguiray.errors import BudgetExceeded, Cancelled, FlowError, ReplicaLost, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.joins import Joins
+from penguiray.ingress.losses import Losses, Missing
+from penguiray.ingress.replays import ALONE
 from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
@@ -56,7 +58,9 @@ class Ingress:
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
         self._joins = Joins(plan, self._roots, self._sender, self._open)
+        self._losses = Losses(plan, self._roots, self._sender, self._facts_of)
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
+        self._gone: dict[str, NodeCount] = {}
         self._is_sealed = False
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
@@ -126,6 +130,7 @@ class Ingress:
         ids = [child_ids(roots, stage) for stage in self._plan.sources]
         self._roots.announce(roots, ids)
         call.live += count
+        self._losses.keep(roots, columns)
         facts = call.facts_of(roots)
         for stage, column, values in zip(self._plan.sources, ids, columns, strict=True):
             self._sender.offer_all(stage, Messages(roots, column, values, facts))
@@ -164,24 +169,25 @@ class Ingress:
     def give_up(self, call: Call) -> None:
         """Nobody wants the rest of the call: what still comes of it is dropped."""
         if call.live:
-            self._roots.drop(self._roots.of_call(call.number))
+            self._drop(self._roots.of_call(call.number))
             call.live = 0
             self.on_cancel([], [call.number])
         if call.number in self._open:
             self._close(call)
+        self._losses.go_on()
+        self._sender.flush()
 
     def cancel(self, trace_id: str) -> int:
         """Give up the inputs of a trace; each ends with `Cancelled`. Gives how many there were."""
         roots = self._roots_of(trace_id)
-        self._roots.drop(roots)
+        self._drop(roots)
         if roots:
             self.on_cancel(roots, [])
         for root in roots:
             errors = self._open[call_of(root)].errors
             errors[position_of(root)] = Cancelled(f"input {trace_id!r} was cancelled", trace_id=trace_id)
             self._done(root, [])
-        for number in {call_of(root) for root in roots} & self._open.keys():
-            self._joins.close_keys(self._open[number])
+        self._go_on({call_of(root) for root in roots})
         return len(roots)
 
     def _roots_of(self, trace_id: str) -> list[int]:
@@ -196,6 +202,7 @@ class Ingress:
         """The run cannot go on: every open call fails."""
         self.failure = self.failure or error
         self._roots.clear()
+        self._losses.clear()
         for call in list(self._open.values()):
             call.live = 0
             del self._open[call.number]
@@ -212,13 +219,87 @@ class Ingress:
         for root, message_id in report.parked:
             self._roots.park(stage, root, message_id)
         self._counters[replica] = report.counters
-        for (root, message_id, _), value in zip(report.streamed, report.results, strict=False):
-            self._deliver(stage, root, message_id, [value])
+        for (root, message_id, index), value in zip(report.streamed, report.results, strict=False):
+            if self._losses.is_new(root, message_id, index):
+                self._deliver(stage, root, message_id, [value])
         self._take_finished(stage, report)
         for failure in report.failures:
             self._take_failure(stage, failure, report.destinations.get(failure.message_id))
-        self._joins.look(report)
+        self._losses.forget(self._joins.look(report))
+        self._losses.go_on()
         self._sender.flush()
+
+    def set_down(self, replica: LinkId, *, is_down: bool) -> None:
+        """A replica was lost, with all that was on its way to it; or another one took its place."""
+        self._sender.set_down(replica, is_down=is_down)
+        self._losses.count += is_down
+        counters = self._counters.pop(replica, {})
+        if is_down:
+            for name, count in counters.items():
+                self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
+        elif replica.stage in self._batched:
+            self._hint_again(replica.stage)
+        self._sender.flush()
+
+    def _hint_again(self, stage: int) -> None:
+        """Tell the batch nodes of a stage once more which calls have ended: one of them is new."""
+        for call in self._open.values():
+            if stage in call.hinted:
+                self._sender.control(Kind.END, stage, call=call.number)
+
+    def missing(self, held: set[int]) -> Missing:
+        """See `Losses.missing`."""
+        return self._losses.missing(held)
+
+    def live_roots(self) -> set[int]:
+        """Inputs that are not done."""
+        return set(self._roots)
+
+    def recover(self, before: Missing, now: Missing, covered: int | None, stage: Stage) -> tuple[int, int]:
+        """Send inputs again of which something was lost; see `Losses.recover`.
+
+        Returns:
+            How many inputs are sent again at once, and how many are given up on.
+        """
+        again, dead = self._losses.recover(before, now, covered)
+        for root in dead:
+            self._give_up_on(root, stage)
+        self._go_on({call_of(root) for root in dead})
+        return again, len(dead)
+
+    def _go_on(self, calls: set[int]) -> None:
+        """Inputs of these calls were given up: what waits for them at joins, or for their being done, need not."""
+        for number in calls & self._open.keys():
+            self._joins.close_keys(self._open[number])
+        self._losses.go_on()
+        self._sender.flush()
+
+    def _give_up_on(self, root: int, stage: Stage) -> None:
+        name, position = stage.last.name, position_of(root)
+        failure = self._losses.failure_of(root)
+        if failure is not None:
+            self._end_failed(root, failure)
+            return
+        why = f"replicas die of it: the last {ALONE} times nothing else that was lost before was under way"
+        if root not in self._losses:
+            why = "it is the sum of a fold, which cannot be given again"
+        error = ReplicaLost(f"input {position} of its call was lost with a replica of {name!r}; {why}", node=name)
+        self._end_failed(root, Failure(root, 0, name, 1, CarriedError.of(error)))
+
+    def _end_failed(self, root: int, failure: Failure) -> None:
+        """An input ends here, whatever else of it is under way."""
+        self._note_error(failure)
+        self._drop([root])
+        self.on_cancel([root], [])
+        self._done(root, [])
+
+    def _drop(self, roots: list[int]) -> None:
+        """Follow these roots no further."""
+        self._roots.drop(roots)
+        self._losses.forget(roots)
+
+    def _facts_of(self, roots: Sequence[int]) -> Mapping[int, Facts]:
+        return self._open[call_of(roots[0])].facts_of(roots)
 
     def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
         """An input could not be sent: it ends here."""
@@ -228,7 +309,7 @@ class Ingress:
     def counts(self) -> dict[str, NodeCount]:
         """What each node did so far, over all its replicas."""
         sums = {node.name: NodeCount() for stage in self._plan.stages for node in stage.nodes}
-        for counters in self._counters.values():
+        for counters in (self._gone, *self._counters.values()):
             for name, count in counters.items():
                 sums[name] = sums[name].plus(count)
         return sums
@@ -277,6 +358,7 @@ class Ingress:
                 self._done(root, [value])
             return
         call.live -= len(roots)
+        self._losses.forget(roots)
         self.roots_done += len(roots)
         call.put_many(values)
         if not call.live and call.has_ended:
@@ -284,6 +366,7 @@ class Ingress:
 
     def _take_failure(self, stage: Stage, failure: Failure, chosen: Chosen | None) -> None:
         news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, chosen)
+        self._losses.note_failure(failure, is_new=news is not News.KNOWN)
         if news is News.KNOWN:
             return
         self._note_error(failure)
@@ -317,12 +400,13 @@ class Ingress:
             call, position = self._open[call_of(root)], position_of(root)
             call.put(position, self._without_lost(root, values), is_done=False)
             if call.floods(position, self._plan.options.max_live_messages):
-                self._roots.drop([root])
+                self._drop([root])
                 self._end_over_budget(stage, root, message_id)
 
     def _done(self, root: int, values: list[Any]) -> None:
         call = self._open[call_of(root)]
         call.live -= 1
+        self._losses.forget([root])
         if call.parked:
             call.parked.discard(root)
         self.roots_done += 1

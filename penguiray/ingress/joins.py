@@ -38,10 +38,11 @@ class Joins:
         self._sender = sender
         self._calls = calls
 
-    def look(self, report: Report) -> None:
-        """Close what can get no more messages after a report."""
+    def look(self, report: Report) -> list[int]:
+        """Close what can get no more messages after a report; gives the inputs of which all now waits at a join."""
         if not self._plan.joins:
-            return
+            return []
+        parked: list[int] = []
         touched = {*report.roots, *(root for root, _ in report.parked), *(failure.root for failure in report.failures)}
         ending: dict[int, list[tuple[int, int]]] = {}
         for root in touched:
@@ -54,12 +55,14 @@ class Joins:
                 continue
             if self._is_by_key(stage):
                 call.park(root)
+                parked.append(root)
             else:
                 ending.setdefault(stage, []).append((root, next(iter(self._roots.parked_at(root, stage)))))
         for stage, waiting in ending.items():
             self._say(stage, 0, waiting)
         for number in {call_of(root) for root in touched} & self._calls.keys():
             self.close_keys(self._calls[number])
+        return parked
 
     def _is_by_key(self, stage: int) -> bool:
         rule = self._plan.stages[stage].last.join

@@ -8,7 +8,7 @@ whose stages each give at most one message for one, the stages that have reporte
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -34,7 +34,7 @@ class Roots(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __contains__(self, root: int) -> bool: ...
+    def __contains__(self, root: object) -> bool: ...
 
     def __iter__(self) -> Iterator[int]: ...
 
@@ -62,6 +62,18 @@ class Roots(Protocol):
         """Roots of a call that are not done."""
         ...
 
+    def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
+        """Roots of which something is under way that nobody has, given the ids that somebody has.
+
+        With each what is missing: the same as at the count before means that it is lost, and not on its way. A root of
+        which somebody has a message that was finished before is on its way once more, and nothing of it is missing yet.
+        """
+        ...
+
+    def is_finished(self, root: int, message_id: int) -> bool:
+        """Whether a message is finished, or its root is not followed."""
+        ...
+
     def drop(self, roots: Iterable[int]) -> None:
         """Follow these roots no further."""
         ...
@@ -87,16 +99,17 @@ def _is_straight(plan: Plan) -> bool:
 class StraightRoots:
     """For a chain of stages that each give at most one message for one: a bit for each stage that has reported."""
 
-    __slots__ = ("_all", "_reported")
+    __slots__ = ("_all", "_chain", "_reported")
 
     def __init__(self, plan: Plan) -> None:
+        self._chain = _chain(plan)
         self._all = (1 << len(plan.stages)) - 1
         self._reported: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._reported)
 
-    def __contains__(self, root: int) -> bool:
+    def __contains__(self, root: object) -> bool:
         return root in self._reported
 
     def __iter__(self) -> Iterator[int]:
@@ -142,6 +155,24 @@ class StraightRoots:
         """See `Roots`."""
         return [root for root in self._reported if call_of(root) == call]
 
+    def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
+        """See `Roots`; the one message of a root is at one of the stages that have not reported."""
+        return {
+            root: frozenset([reported]) for root, reported in self._reported.items() if not self._is_held(root, held)
+        }
+
+    def _is_held(self, root: int, held: Container[int]) -> bool:
+        message_id = root
+        for stage in self._chain:
+            message_id = child_id(message_id, stage)
+            if message_id in held:
+                return True
+        return False
+
+    def is_finished(self, root: int, message_id: int) -> bool:  # noqa: ARG002 - see announce
+        """See `Roots`; asked only of stages that give several."""
+        return root not in self._reported
+
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""
         for root in roots:
@@ -150,6 +181,14 @@ class StraightRoots:
     def clear(self) -> None:
         """See `Roots`."""
         self._reported.clear()
+
+
+def _chain(plan: Plan) -> list[int]:
+    """The stages of a straight flow, in the order in which a message passes them."""
+    chain = [plan.sources[0]]
+    while edges := plan.stages[chain[-1]].edges:
+        chain.append(edges[0].target)
+    return chain
 
 
 class GeneralRoots:
@@ -164,7 +203,7 @@ class GeneralRoots:
     def __len__(self) -> int:
         return len(self._ledgers)
 
-    def __contains__(self, root: int) -> bool:
+    def __contains__(self, root: object) -> bool:
         return root in self._ledgers
 
     def __iter__(self) -> Iterator[int]:
@@ -210,6 +249,20 @@ class GeneralRoots:
     def of_call(self, call: int) -> list[int]:
         """See `Roots`."""
         return [root for root in self._ledgers if call_of(root) == call]
+
+    def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
+        """See `Roots`."""
+        found = {
+            root: frozenset(one for one in ledger.unfinished() if one not in held)
+            for root, ledger in self._ledgers.items()
+            if not any(one in held for one in ledger.finished)
+        }
+        return {root: ids for root, ids in found.items() if ids}
+
+    def is_finished(self, root: int, message_id: int) -> bool:
+        """See `Roots`."""
+        ledger = self._ledgers.get(root)
+        return ledger is None or message_id in ledger.finished
 
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""

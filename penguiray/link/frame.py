@@ -5,8 +5,8 @@
       | <-- Feedback(sequence, service) -------- |   when the frame was taken off the inbox
 
 Both words are kept apart on purpose. *Credit* bounds queues: it comes back as soon as the frame left the inbox.
-*Accepted* says that the receiver holds the bytes. *Settled* (everything derived was accepted by the next hop) is a
-type only: retention and replay are not built yet, so a sender forgets a frame once it is accepted.
+*Accepted* says that the receiver holds the bytes. *Settled* (everything derived was accepted by the next hop) is not
+said: a sender forgets a frame once it is accepted, and what is lost after that is sent again from the input.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def call_of(root: int) -> int:
 
 
 def ingress_number(epoch: int, count: int) -> int:
-    """Number of the ingress of a process that attached to a run, the how manyth it was, from 1.
+    """Number of the ingress of a process that attached to a run, given a number that no other one has.
 
     Hashed, since ids are taken modulo the prime: small numbers above the call's would meet the roots of other calls
     there.

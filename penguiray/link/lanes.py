@@ -24,13 +24,19 @@ _KINDS = {"high": Kind.HIGH, "normal": Kind.DATA, "low": Kind.LOW}
 class Link:
     """One replica as seen from a lane."""
 
-    __slots__ = ("credit", "id", "unanswered")
+    __slots__ = ("credit", "id", "is_up", "unanswered")
 
-    def __init__(self, link: LinkId, credit: Credit) -> None:
+    def __init__(self, link: LinkId, credit: Credit, *, is_up: bool) -> None:
         self.id = link
         self.credit = credit
-        self.unanswered: dict[int, tuple[int, int]] = {}
-        """Messages and bytes of each frame that its receiver has not taken, by sequence."""
+        self.is_up = is_up
+        """Whether the replica lives, as far as is known."""
+        self.unanswered: dict[int, tuple[list[int], int]] = {}
+        """Ids of the messages and bytes of each frame that its receiver has not taken, by sequence."""
+
+    def on_the_way(self) -> Iterator[list[int]]:
+        """Ids of the messages in each frame that its receiver has not taken."""
+        return (ids for ids, _ in self.unanswered.values())
 
 
 class Lane:
@@ -44,8 +50,8 @@ class Lane:
     def __init__(self, kind: Kind, links: list[Link]) -> None:
         self.kind = kind
         self.links = links
-        self.idle = len(links)
-        """Links without a frame on the way."""
+        self.idle = sum(link.is_up for link in links)
+        """Links to living replicas without a frame on the way."""
         self.waiting = MessageQueue()
         """Messages for any replica."""
         self.keyed: dict[int, MessageQueue] = {}
@@ -73,19 +79,20 @@ class Lane:
     def pick(self, *, has_full: bool) -> Link | None:
         """The link for the next frame for any replica: an idle one, or the least busy one if the frame is full."""
         if self.idle:
-            return next(link for link in self.links if not link.unanswered)
-        return min(self.links, key=_outstanding) if has_full else None
+            return next(link for link in self.links if link.is_up and not link.unanswered)
+        return min((link for link in self.links if link.is_up), key=_outstanding, default=None) if has_full else None
 
 
 class Lanes:
     """All that is under way to one stage."""
 
-    __slots__ = ("_lanes", "_options", "_sequences", "_stage", "bytes_each", "main", "service_s")
+    __slots__ = ("_down", "_lanes", "_options", "_sequences", "_stage", "bytes_each", "main", "service_s")
 
     def __init__(self, stage: int, replicas: int, options: FlowOptions, *, is_back: bool) -> None:
         self._stage = stage
         self._options = options
         self._sequences = [0] * replicas
+        self._down: set[int] = set()
         self._lanes: dict[Kind, Lane] = {}
         self.main = self._lane(Kind.BACK if is_back else Kind.DATA)
         """The lane of messages about which nothing is said, and of control words."""
@@ -118,14 +125,21 @@ class Lanes:
 
     def _lane(self, kind: Kind) -> Lane:
         if kind not in self._lanes:
-            options = self._options
-            links = [
-                Link(LinkId(self._stage, number), Credit(options.link_messages, options.link_bytes))
-                for number in range(len(self._sequences))
-            ]
+            links = [self._link(number) for number in range(len(self._sequences))]
             lanes = {**self._lanes, kind: Lane(kind, links)}
             self._lanes = {known: lanes[known] for known in SERVED if known in lanes}
         return self._lanes[kind]
+
+    def _link(self, number: int) -> Link:
+        credit = Credit(self._options.link_messages, self._options.link_bytes)
+        return Link(LinkId(self._stage, number), credit, is_up=number not in self._down)
+
+    def set_down(self, number: int, *, is_down: bool) -> None:
+        """A replica was lost, with all that was on its way to it; or there is another one in its place."""
+        (self._down.add if is_down else self._down.discard)(number)
+        for lane in self:
+            lane.links[number] = self._link(number)
+            lane.idle = sum(link.is_up and not link.unanswered for link in lane.links)
 
     def next_sequence(self, replica: int) -> int:
         """Number of the next frame to a replica: lanes count together."""
@@ -140,12 +154,12 @@ class Lanes:
             limit = min(limit, int(FRAME_S / self.service_s))
         return max(1, limit)
 
-    def note_sent(self, lane: Lane, link: Link, sequence: int, messages: int, body_bytes: int) -> None:
+    def note_sent(self, lane: Lane, link: Link, sequence: int, ids: list[int], body_bytes: int) -> None:
         """A frame is on its way."""
         self._sequences[link.id.replica] = sequence + 1
         lane.idle -= not link.unanswered
-        link.unanswered[sequence] = (messages, body_bytes)
-        link.credit.take(messages, body_bytes)
+        link.unanswered[sequence] = (ids, body_bytes)
+        link.credit.take(len(ids), body_bytes)
 
     def note_size(self, messages: int, body_bytes: int) -> None:
         """So many messages had so many bytes."""
@@ -153,10 +167,13 @@ class Lanes:
             self.bytes_each += (body_bytes / messages - self.bytes_each) / (4 if self.bytes_each else 1)
 
     def note_taken(self, replica: int, feedback: Feedback) -> None:
-        """A frame was taken by its receiver: its credit is free."""
-        lane = next(lane for lane in self if feedback.sequence in lane.links[replica].unanswered)
+        """A frame was taken by its receiver: its credit is free. One that was lost since is not known any more."""
+        lane = next((lane for lane in self if feedback.sequence in lane.links[replica].unanswered), None)
+        if lane is None:
+            return
         link = lane.links[replica]
-        link.credit.grant(*link.unanswered.pop(feedback.sequence))
+        ids, body_bytes = link.unanswered.pop(feedback.sequence)
+        link.credit.grant(len(ids), body_bytes)
         lane.idle += not link.unanswered
         if feedback.service_s > 0:
             self.service_s = feedback.service_s

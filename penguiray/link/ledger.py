@@ -6,7 +6,7 @@ order and more than once: sets are kept and not counts, since a count would take
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 __all__ = ["Ledger"]
 
@@ -47,6 +47,11 @@ class Ledger:
             self.open.discard(message_id)
             self.parked = self.parked or {}
             self.parked[message_id] = stage
+
+    def unfinished(self) -> Iterator[int]:
+        """Ids that were announced and are not finished, those that wait at a join among them."""
+        yield from self.open
+        yield from self.parked
 
     @property
     def stuck_at(self) -> int | None:

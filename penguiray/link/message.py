@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["NO_FACTS", "NO_HOPS", "NO_KEYS", "PRIORITIES", "PRIORITY", "Facts", "Hops", "MessageQueue", "Messages"]
+
+T = TypeVar("T")
 
 PRIORITY = "priority"
 """Header that says how urgent an input is."""
@@ -148,10 +150,10 @@ class MessageQueue:
             taken.facts = {root: self._facts[root] for root in taken.roots if root in self._facts}
             waiting = set(self.roots)
             self._facts = {root: facts for root, facts in self._facts.items() if root in waiting}
-        if self._hops:
-            taken.hops = {number: self._hops.pop(number) for number in taken.ids if number in self._hops}
-        if self._keys:
-            taken.keys = {number: self._keys.pop(number) for number in taken.ids if number in self._keys}
+        if self._hops or self._keys:  # one that was sent again may wait beside its first copy
+            waiting = set(self.ids)
+            taken.hops, self._hops = _parted(self._hops, taken.ids, waiting)
+            taken.keys, self._keys = _parted(self._keys, taken.ids, waiting)
         return taken
 
     def put_back(self, taken: Messages) -> None:
@@ -169,3 +171,9 @@ class MessageQueue:
             left = self.take(len(self)).pick(kept)
             self.extend(left)
         return dropped
+
+
+def _parted(said: dict[int, T], taken: Iterable[int], waiting: Container[int]) -> tuple[dict[int, T], dict[int, T]]:
+    """What is said about messages that were taken, and about those that wait."""
+    theirs = {number: said[number] for number in taken if number in said}
+    return theirs, {number: one for number, one in said.items() if number in waiting}

@@ -9,7 +9,7 @@ does not sit on messages that its neighbour could do. Those with a key wait for 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Any
 
 from penguiray.graph.policies import FlowOptions
@@ -72,11 +72,27 @@ class Sender:
                 for queue in lane.queues():
                     self.queued -= queue.drop(roots) * lane.counts
 
+    def set_down(self, link: LinkId, *, is_down: bool) -> None:
+        """A replica was lost, with what was on its way to it, and gets nothing more; or another one took its place."""
+        if link.stage in self._stages:
+            self._stages[link.stage].set_down(link.replica, is_down=is_down)
+
+    def queued_ids(self) -> Iterator[int]:
+        """Ids of the messages that wait here, and of those on their way that their receivers have not taken."""
+        for to in self._stages.values():
+            for lane in to:
+                for queue in lane.queues():
+                    yield from queue.ids
+                for link in lane.links:
+                    for frame_ids in link.on_the_way():
+                        yield from frame_ids
+
     def control(self, kind: Kind, stage: int, *, call: int, messages: Messages | None = None) -> None:
         """Send a control word to every replica of a stage, behind the data that was sent before."""
         to = self._stages[stage]
         for link in to.main.links:
-            self._send(to, to.main, link, kind, messages or Messages([], [], []), call)
+            if link.is_up:
+                self._send(to, to.main, link, kind, messages or Messages([], [], []), call)
 
     def flush(self, *, full_only: bool = False) -> None:
         """Send all that the flush rule and the credit allow, or only what fills a frame and what is urgent."""
@@ -121,7 +137,11 @@ class Sender:
         if full_only and waiting < limit:
             return False
         link = only or lane.pick(has_full=waiting >= limit)
-        if link is None or (link.unanswered and (waiting < limit or len(link.unanswered) >= FRAMES_AHEAD)):
+        if (
+            link is None
+            or not link.is_up
+            or (link.unanswered and (waiting < limit or len(link.unanswered) >= FRAMES_AHEAD))
+        ):
             return False
         share = -(-waiting // lane.idle) if only is None and lane.idle else waiting
         count = min(share, limit, link.credit.room())
@@ -146,5 +166,5 @@ class Sender:
     def _send(self, to: Lanes, lane: Lane, link: Link, kind: Kind, messages: Messages, call: int) -> int:
         sequence = to.next_sequence(link.id.replica)
         sent = self._transport.send(Frame(link.id, self._epoch, sequence, kind, messages, call))
-        to.note_sent(lane, link, sequence, len(messages), sent)
+        to.note_sent(lane, link, sequence, messages.ids, sent)
         return sent

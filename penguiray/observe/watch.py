@@ -50,6 +50,11 @@ class CallWatch:
         self._heard[replica] = now, self._silent_after_s
         return said
 
+    def forget(self, replica: LinkId) -> None:
+        """A replica was lost, with its calls."""
+        for known in (self._calls, self._due, self._heard):
+            known.pop(replica, None)
+
     def silent(self, now: float) -> list[str]:
         """A sentence for each replica that has not been heard of for long: nobody can say what it is at."""
         said = []

@@ -142,6 +142,17 @@ class Plan:
         return tuple(stage.index for stage in self.stages if stage.is_join)
 
     @property
+    def unrepeatable(self) -> frozenset[int]:
+        """Stages whose messages cannot be made again from the inputs: joins, folds, and all that those lead to."""
+        found, waiting = set[int](), [*self.joins, *self.folds]
+        while waiting:
+            index = waiting.pop()
+            if index not in found:
+                found.add(index)
+                waiting += [edge.target for edge in self.stages[index].edges]
+        return frozenset(found)
+
+    @property
     def concurrency(self) -> int:
         """Messages that the calls of the whole flow can work on at the same time; a batch counts as its members."""
         return sum(stage.replicas * stage.concurrency * stage.messages_per_call for stage in self.stages)

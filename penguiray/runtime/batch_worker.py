@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from penguiray.errors import DeadlineExceeded
@@ -31,6 +32,7 @@ class BatchWorker:
         policy = self._node.spec.options.batch
         self._batcher = Batcher(policy)
         self._slots = Slots(bench.stage.concurrency)
+        self._under_way: dict[asyncio.Task[None], Messages] = {}
         self._per_message_s = 0.0
         self._stack = build_stack(self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng, None)
 
@@ -45,11 +47,19 @@ class BatchWorker:
                     await self._slots.changed()
                 if len(self._batcher):
                     batch = self._batcher.cut()
-                    group.create_task(self._work_on(batch))
+                    task = group.create_task(self._work_on(batch))
+                    self._under_way[task] = batch
+                    task.add_done_callback(self._under_way.__delitem__)
                     await asyncio.sleep(0)
 
     def cancel(self) -> None:
         """Members that were given up are left out when their batch begins; one that runs has other members too."""
+
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that are gathered, and of those in batches that are worked on."""
+        yield from self._batcher.ids
+        for batch in self._under_way.values():
+            yield from batch.ids
 
     @property
     def has_more(self) -> bool:

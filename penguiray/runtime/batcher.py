@@ -27,6 +27,11 @@ class Batcher:
         return len(self._waiting)
 
     @property
+    def ids(self) -> list[int]:
+        """Ids of the messages that wait."""
+        return self._waiting.ids
+
+    @property
     def room(self) -> int:
         """Messages that are still wanted for a full batch."""
         return max(0, self._policy.max_size - len(self))

@@ -54,6 +54,7 @@ class ColumnWorker:
         self._slots = Slots(1)
         self._per_message_s = 0.0
         self._streams = bench.stage.last.signature.is_stream
+        self._slice = Messages([], [], [])
         self._again: dict[asyncio.Task[None], Item] = {}
         self._stacks = [
             build_stack(
@@ -69,12 +70,14 @@ class ColumnWorker:
             while (taken := await bench.inbox.take(self._slice_size())) is not None:
                 if isinstance(taken, Control):
                     continue
+                self._slice = taken
                 await self._slots.take()
                 try:
                     outcome = await self._work_on(taken)
                 finally:
                     self._slots.give_back()
                 self._report(outcome, group)
+                self._slice = taken.cut(0, 0)
                 bench.outbox.flush()
                 await bench.outbox.room()
                 await asyncio.sleep(0)
@@ -84,6 +87,11 @@ class ColumnWorker:
         for task, item in self._again.items():
             if item.root in self._bench.cancelled and item.is_pausing:
                 task.cancel()
+
+    def held(self) -> Iterator[int]:
+        """Ids of the messages of the slice that is worked on, and of those that wait for another attempt."""
+        yield from self._slice.ids
+        yield from (item.message_id for item in self._again.values())
 
     @property
     def has_more(self) -> bool:

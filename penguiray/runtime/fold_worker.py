@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from penguiray.link.frame import Kind
@@ -12,6 +13,7 @@ from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import as_error
 from penguiray.runtime.inbox import Control
+from penguiray.runtime.seen import Seen
 from penguiray.runtime.work import Bench, gave_up_on, item_of
 
 __all__ = ["FoldWorker"]
@@ -29,12 +31,15 @@ class FoldWorker:
         self._node: BoundNode = bench.nodes[0]
         self._sums: dict[int, Any] = {}
         self._forgotten: dict[int, None] = {}
+        self._seen = Seen()
+        self._at_work: list[int] = []
         self._per_message_s = 0.0
 
     async def run(self) -> None:
         """Work until the inbox is closed and empty."""
         bench = self._bench
         while (taken := await bench.inbox.take(_SLICE)) is not None:
+            self._at_work = taken.messages.ids if isinstance(taken, Control) else taken.ids
             if not isinstance(taken, Control):
                 begun = bench.clock.now()
                 self._report(taken, await bench.executor.call(self._add_all, taken))
@@ -43,12 +48,17 @@ class FoldWorker:
                 self._forget(taken.call)
             elif taken.messages.ids:
                 await self._finish(taken.call, item_of(taken.messages, 0))
+            self._at_work = []
             bench.outbox.flush()
             await bench.outbox.room()
             await asyncio.sleep(0)
 
     def cancel(self) -> None:
         """What was added to a sum stays there; sums of whole calls are dropped by a word of their own."""
+
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that are added at this moment, or of the one that asks for the sum."""
+        return iter(self._at_work)
 
     @property
     def has_more(self) -> bool:
@@ -79,7 +89,7 @@ class FoldWorker:
         self._node.running.begin_column(messages, values)
         for index, (root, value) in enumerate(zip(messages.roots, values, strict=True)):
             call = call_of(root)
-            if call in self._forgotten:
+            if call in self._forgotten or self._seen.again(messages.ids[index]):
                 continue
             try:
                 total = self._sums[call] if call in self._sums else initial()

@@ -91,6 +91,10 @@ class Groups:
     def _holds(self, name: tuple[int, Hashable], ids: Container[int]) -> bool:
         return any(item.message_id in ids for item in self._groups[name].items)
 
+    def ids(self) -> Iterator[int]:
+        """Ids of all messages that are gathered."""
+        return (item.message_id for group in self._groups.values() for item in group.items)
+
     def drop(self, roots: Container[int]) -> None:
         """Take out the messages of inputs that were given up."""
         for name, group in list(self._groups.items()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 from penguiray.link.frame import SERVED, Frame, Kind
@@ -106,6 +106,14 @@ class Inbox:
                 one.on_taken()
             for message_id in self._keys.at_work(roots):
                 self.end(message_id)
+
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that wait."""
+        for lane in self._lanes.values():
+            for one in lane:
+                yield from one.messages.ids
+        for one in self._keys.waiting() if self._keys is not None else ():
+            yield from one.messages.ids
 
     def close(self) -> None:
         """No more frames will come: `take` gives None once the inbox is empty."""

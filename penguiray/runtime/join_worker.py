@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import reprlib
 import time
-from collections.abc import Hashable
-from itertools import zip_longest
+from collections.abc import Hashable, Iterator
+from itertools import chain, zip_longest
 
 from penguiray.errors import JoinIncomplete
 from penguiray.link.frame import Kind
@@ -15,6 +15,7 @@ from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import as_error
 from penguiray.runtime.groups import Group, Groups
 from penguiray.runtime.inbox import Control
+from penguiray.runtime.seen import Seen
 from penguiray.runtime.work import Bench, gave_up_on, item_of
 
 __all__ = ["JoinWorker"]
@@ -39,6 +40,8 @@ class JoinWorker:
         assert rule is not None
         self._rule = rule
         self._groups = Groups(rule)
+        self._seen = Seen()
+        self._at_work: list[int] = []
         self._per_message_s = 0.0
 
     async def run(self) -> None:
@@ -61,6 +64,10 @@ class JoinWorker:
         """Forget what is gathered of inputs that were given up."""
         self._groups.drop(self._bench.cancelled)
 
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that wait for others of their groups, or whose keys are asked for at this moment."""
+        return chain(self._groups.ids(), self._at_work)
+
     @property
     def has_more(self) -> bool:
         """Whether messages wait."""
@@ -82,7 +89,9 @@ class JoinWorker:
     async def _gather(self, messages: Messages) -> None:
         outbox, now = self._bench.outbox, self._bench.clock.now()
         self._node.count.taken += len(messages)
+        self._at_work = messages.ids
         keys, failed = await self._keys(messages)
+        self._at_work = []
         for index, key in enumerate(keys):
             item = item_of(messages, index)
             item.source = messages.source
@@ -90,6 +99,8 @@ class JoinWorker:
                 gave_up_on(outbox, item, self._node, failed[index])
             elif self._groups.is_late(item, key):
                 outbox.finish(item, [])
+            elif self._seen.again(item.message_id):
+                continue
             elif (group := self._groups.add(item, key, now)) is None:
                 outbox.park(item)
             else:

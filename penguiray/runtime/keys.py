@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Generic, TypeVar
 
 __all__ = ["KeyGate"]
@@ -50,6 +50,10 @@ class KeyGate(Generic[W]):
         self._count -= 1
         self._at_work[following] = (root, key)
         return waiting
+
+    def waiting(self) -> Iterator[W]:
+        """All that wait."""
+        return (waiting for held in self._held.values() for _, _, waiting in held)
 
     def drop(self, roots: Container[int]) -> list[W]:
         """Take out what waits of these roots."""

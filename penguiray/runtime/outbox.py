@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,7 @@ class Outbox:
         self._retention_bytes = retention_bytes
         self._result_bytes = 0.0
         self._report = Report(stage.index)
+        self._taken = 0
         self._attached: dict[int, _News] = {}
         self._has_room = asyncio.Event()
         self._choices = [
@@ -201,6 +202,26 @@ class Outbox:
             self._on_news()
         self._pace.sent(begun, self._clock.now())
 
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that wait to leave, or are on their way to receivers that have not taken them."""
+        return self._sender.queued_ids()
+
+    @property
+    def told(self) -> int:
+        """How many reports its owner will have had when it knows all that is finished now."""
+        self._part()
+        return self._taken + bool(self._report)
+
+    def set_down(self, link: LinkId, *, is_down: bool) -> None:
+        """A replica of a next stage was lost, or another one took its place."""
+        self._sender.set_down(link, is_down=is_down)
+        self.flush()
+
+    def note_unreached(self, link: LinkId, heard: int) -> None:
+        """A frame could not be brought to a replica; see `Report.unreached`."""
+        self._report.unreached[link] = heard
+        self._on_news()
+
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame of ours was taken by its receiver."""
         self._sender.take_credit(link, feedback)
@@ -226,7 +247,8 @@ class Outbox:
             return
         gives_when_finished = self._stage.is_end and not self._stage.last.signature.is_stream
         parts = part(self._report, gives_when_finished=gives_when_finished)
-        self._report = parts.pop(0, Report(self._stage.index))
+        unreached, self._report = self._report.unreached, parts.pop(0, Report(self._stage.index))
+        self._report.unreached = unreached
         for ingress, news in parts.items():
             mine = self._attached.get(ingress)
             if mine is not None:
@@ -241,6 +263,7 @@ class Outbox:
             report, mine.report = mine.report, Report(self._stage.index)
         else:
             report, self._report = self._report, Report(self._stage.index)
+            self._taken += 1
         report.counters = {name: count.plus(NodeCount()) for name, count in self._counters.items()}
         if not self.is_full:
             self._has_room.set()

@@ -30,15 +30,20 @@ _GATHER_S = 0.005
 class RateKeeper:
     """Keeps the count of one node for all its replicas; may be asked from any thread."""
 
-    def __init__(self, rate: Rate, clock: Clock) -> None:
-        self._window = RateWindow(rate)
+    def __init__(self, rate: Rate, clock: Clock, *, is_successor: bool = False) -> None:
+        self._window = RateWindow(rate, full_at=clock.now() if is_successor else None)
         self._clock = clock
         self._lock = threading.Lock()
 
-    def ask(self, begun: int, want: int) -> Grant:
+    def ask(self, begun: int, want: int, asker: int = 0) -> Grant:
         """See `RateWindow.ask`."""
         with self._lock:
-            return self._window.ask(begun=begun, want=want, now=self._clock.now())
+            return self._window.ask(begun=begun, want=want, now=self._clock.now(), asker=asker)
+
+    def lose(self, asker: int) -> None:
+        """See `RateWindow.lose`."""
+        with self._lock:
+            self._window.lose(asker, self._clock.now())
 
     async def ask_here(self, begun: int, want: int) -> Grant:
         """The same for the replica that keeps the count."""

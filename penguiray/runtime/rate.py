@@ -33,26 +33,35 @@ class RateWindow:
 
     __slots__ = ("_begun", "_given", "_rate")
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, *, full_at: float | None = None) -> None:
+        """Begin with an empty window, or with one that was full at a time: who kept the count before was lost."""
         self._rate = rate
-        self._begun: deque[float] = deque()
-        self._given = 0
+        self._begun: deque[float] = deque([] if full_at is None else [full_at] * rate.calls)
+        self._given: dict[int, int] = {}
 
-    def ask(self, *, begun: int, want: int, now: float) -> Grant:
+    def ask(self, *, begun: int, want: int, now: float, asker: int = 0) -> Grant:
         """Take note of what a replica has begun, and give it permits.
 
         Args:
             begun: Permits of its own whose calls it has begun, or will never begin, since it asked last.
             want: Calls that wait for a permit.
             now: The time of the one clock that the window goes by.
+            asker: Number of the replica.
         """
-        self._given -= begun
+        mine = max(0, self._given.get(asker, 0) - begun)  # what a lost predecessor gave was not given here
         self._begun.extend([now] * begun)
         while self._begun and self._begun[0] <= now - self._rate.per_s:
             self._begun.popleft()
-        permits = min(want, self._rate.calls - self._given - len(self._begun))
-        self._given += permits
+        permits = max(0, min(want, self._rate.calls - mine - self._given_to_others(asker) - len(self._begun)))
+        self._given[asker] = mine + permits
         return Grant(permits, tuple(self._soonest_s(place, now) for place in range(want - permits)))
+
+    def lose(self, asker: int, now: float) -> None:
+        """A replica was lost: the calls that it was permitted may have begun until now."""
+        self._begun.extend([now] * self._given.pop(asker, 0))
+
+    def _given_to_others(self, asker: int) -> int:
+        return sum(given for number, given in self._given.items() if number != asker)
 
     def _soonest_s(self, place: int, now: float) -> float:
         """Seconds until the next permit (place 0), the one after it, and so on, if nobody else asks."""

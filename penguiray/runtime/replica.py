@@ -21,6 +21,7 @@ from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.ids import first_call
 from penguiray.link.message import Messages
+from penguiray.link.peers import Held
 from penguiray.link.running import RunningCall
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
@@ -76,6 +77,7 @@ class Replica:
         on_news: Callable[[], None],
         inline: bool,
         ask_first: AskFirst | None = None,
+        is_successor: bool = False,
     ) -> None:
         """Wire a replica up.
 
@@ -89,6 +91,7 @@ class Replica:
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
             ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
+            is_successor: Whether it takes the place of one that was lost.
         """
         self._cancelled = Cancelled()
         self._nodes = [
@@ -97,7 +100,7 @@ class Replica:
         ]
         self.rates: dict[int, RateKeeper] = {}
         """Counts of the nodes that have a rate, by their places in the stage, if this is replica 0 of the stage."""
-        self._limit_rates(ask_first, clock, rng)
+        self._limit_rates(ask_first, clock, rng, is_successor=is_successor)
         self._executor = _executor(stage, inline=inline)
         self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         overlaps = stage.concurrency > 1 or any(node.options.retry_or_none for node in stage.nodes)
@@ -126,13 +129,13 @@ class Replica:
         is_back = any(edge.back is not None for edge in self._stage.edges if edge.target == target)
         self.sender.connect(target, replicas, is_back=is_back)
 
-    def _limit_rates(self, ask_first: AskFirst | None, clock: Clock, rng: random.Random) -> None:
+    def _limit_rates(self, ask_first: AskFirst | None, clock: Clock, rng: random.Random, *, is_successor: bool) -> None:
         for place, node in enumerate(self._nodes):
             rate = node.spec.options.rate_or_none
             if rate is None:
                 continue
             if ask_first is None:
-                self.rates[place] = RateKeeper(rate, clock)
+                self.rates[place] = RateKeeper(rate, clock, is_successor=is_successor)
             ask = self.rates[place].ask_here if ask_first is None else partial(ask_first, place)
             node.permits = Permits(node.spec.name, rate, ask, clock, rng)
 
@@ -196,6 +199,10 @@ class Replica:
         self._inbox.drop(self._cancelled)
         self.outbox.drop_cancelled()
         self._worker.cancel()
+
+    def held(self) -> Held:
+        """How many reports tell of all that is finished by now, and the ids of the messages that it holds besides."""
+        return self.outbox.told, [*self._inbox.held(), *self._worker.held(), *self.outbox.held()]
 
     def attach(self, ingress: int, on_news: Callable[[], None]) -> None:
         """Keep news apart for one more process that sends inputs; see `Outbox.attach`."""

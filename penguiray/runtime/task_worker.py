@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from penguiray.graph.context import Context
@@ -61,6 +62,10 @@ class TaskWorker:
         for task, item in self._tasks.items():
             if item.root in self._bench.cancelled and (is_async or item.is_pausing):
                 task.cancel()
+
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that are worked on, or wait for another attempt."""
+        return (item.message_id for item in self._tasks.values())
 
     @property
     def has_more(self) -> bool:

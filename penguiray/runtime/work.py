@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +44,10 @@ class Worker(Protocol):
 
     def cancel(self) -> None:
         """Inputs were given up: end what can be ended of them. Sync code that runs is left to return."""
+        ...
+
+    def held(self) -> Iterator[int]:
+        """Ids of the messages that were taken off the inbox and are not finished."""
         ...
 
     @property

@@ -63,7 +63,7 @@ class CallPair:
         calls = CallTransport(
             clock=SystemClock(),
             options=pr.FlowOptions(),
-            on_answer=lambda link, answer: self._came.put((link, answer)),
+            on_answer=lambda link, _actor, answer: self._came.put((link, answer)),
             on_refused=lambda root, message_id, error: self.refused.append((root, message_id, error)),
         )
         calls.connect({0: self.actors})

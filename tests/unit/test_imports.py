@@ -23,9 +23,10 @@ LAYERS = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIBLINGS = {
-    ("ingress", "observe"), ("run", "results"), ("run", "sending"), ("run", "lifecycle"), ("sending", "results"),
-    ("sending", "lifecycle"), ("lifecycle", "config"), ("flow", "run"), ("flow", "results"), ("flow", "config"),
-    ("flow", "names"), ("flow", "lifecycle"), ("names", "lifecycle"), ("names", "config"), ("ui", "demo"),
+    ("ingress", "observe"), ("ingress", "control"), ("run", "results"), ("run", "sending"), ("run", "lifecycle"),
+    ("sending", "results"), ("sending", "lifecycle"), ("lifecycle", "config"), ("flow", "run"), ("flow", "results"),
+    ("flow", "config"), ("flow", "names"), ("flow", "lifecycle"), ("names", "lifecycle"), ("names", "config"),
+    ("ui", "demo"),
 }  # fmt: skip
 """Who may import a neighbour of its own layer: the files that make up the user's handles, and the command line that
 starts the demo."""

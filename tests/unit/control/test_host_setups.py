@@ -18,3 +18,16 @@ def test_each_host_is_set_up_once_by_each_stage_and_its_replicas_are_built_after
     assert hosts.placed(THIRD, "a") == "build"
     assert hosts.is_set_up(FAR) == [FAR]
     assert hosts.is_set_up(OTHER) == [OTHER]
+
+
+def test_who_is_lost_while_it_sets_its_host_up_leaves_that_to_the_next() -> None:
+    hosts = HostSetups()
+    assert [hosts.placed(one, "a") for one in (FIRST, SECOND, THIRD)] == ["set up", "wait", "wait"]
+    assert hosts.lose(THIRD) is None
+    assert hosts.lose(FIRST) == SECOND
+    assert hosts.is_set_up(SECOND) == [SECOND]
+    assert hosts.placed(FIRST, "a") == "build"
+    assert hosts.lose(FIRST) is None
+    for _ in range(2):
+        assert hosts.placed(FIRST, "b") == "set up"
+        assert hosts.lose(FIRST) is None

@@ -311,3 +311,40 @@ def test_messages_with_a_key_are_within_the_credit_of_their_link_and_can_be_drop
     answer(sender, wire.frames[0])
     assert [frame.messages.keys for frame in wire.frames] == [dict.fromkeys(range(4), 1), {11: 1}]
     assert (sender.queued, sender.has_waiting) == (0, False)
+
+
+def test_a_lost_replica_gets_nothing_its_neighbours_get_all_and_what_was_on_its_way_is_forgotten() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2)
+    offer(sender, *range(4))
+    sender.flush()
+    lost, other = wire.frames
+    assert sorted(sender.queued_ids()) == [0, 1, 2, 3]
+    sender.set_down(lost.link, is_down=True)
+    assert sorted(sender.queued_ids()) == other.messages.ids
+    answer(sender, lost)
+    answer(sender, other)
+    offer(sender, *range(4, 8))
+    sender.flush()
+    sender.control(Kind.END, 0, call=1)
+    assert {frame.link for frame in wire.frames[2:]} == {other.link}
+    sender.set_down(lost.link, is_down=False)
+    offer(sender, *range(8, 30))
+    sender.flush()
+    assert lost.link in {frame.link for frame in wire.frames[4:]}
+
+
+def test_where_every_replica_is_lost_messages_wait_also_those_with_a_key_and_those_with_a_priority() -> None:
+    wire = Recording()
+    sender = made(wire)
+    sender.set_down(LinkId(0, 0), is_down=True)
+    offer(sender, 0)
+    offer_as(sender, "high", 1)
+    sender.offer(0, 2, 2, 2, None, None, 7)
+    sender.flush()
+    assert (wire.frames, sender.queued, sorted(sender.queued_ids())) == ([], 3, [0, 1, 2])
+    sender.set_down(LinkId(0, 0), is_down=False)
+    sender.flush()
+    while sender.queued:
+        answer(sender, wire.frames[-1])
+    assert sorted(number for frame in wire.frames for number in frame.messages.ids) == [0, 1, 2]

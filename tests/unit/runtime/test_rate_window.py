@@ -73,3 +73,18 @@ def test_calls_that_begin_at_once_reach_the_rate_that_is_allowed(calls: int, rou
         window.ask(begun=permits, want=0, now=now)
         given += permits
     assert given == calls * rounds
+
+
+def test_who_takes_the_count_over_begins_with_a_full_window_and_knows_no_permits_of_its_predecessor() -> None:
+    window = RateWindow(pr.Rate(3, per_s=10.0), full_at=100.0)
+    assert window.ask(begun=2, want=2, now=101.0).permits == 0
+    assert window.ask(begun=0, want=5, now=110.5).permits == 1
+    assert window.ask(begun=1, want=5, now=111.5).permits == 2
+
+
+def test_permits_of_a_replica_that_is_lost_come_back_when_its_calls_would_have_left_the_window() -> None:
+    window = RateWindow(pr.Rate(3, per_s=10.0))
+    assert window.ask(begun=0, want=3, now=100.0, asker=1).permits == 3
+    window.lose(1, 101.0)
+    assert window.ask(begun=0, want=3, now=110.5, asker=2).permits == 0
+    assert window.ask(begun=0, want=3, now=111.5, asker=2).permits == 3

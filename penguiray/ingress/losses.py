@@ -1,0 +1,157 @@
+"""Inputs that are not done, kept so that they can be sent again when something of them was lost.
+
+An input that is sent again has the ids that it had before, and so has all that comes from it: what is done twice is
+told twice, and the second time is no news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from penguiray.ingress.replays import Replays
+from penguiray.ingress.roots import Roots
+from penguiray.link.failure import Failure
+from penguiray.link.ids import call_of, child_ids
+from penguiray.link.message import Facts, Messages
+from penguiray.link.sender import Sender
+from penguiray.plan.plan import Plan
+
+__all__ = ["Losses", "Missing"]
+
+FactsOf = Callable[[Sequence[int]], Mapping[int, Facts]]
+"""What callers said about inputs, all of one call."""
+
+
+Missing = Mapping[int, frozenset[int]]
+"""What of each input is in nobody's hands; see `Roots.missing`."""
+
+_NONE: frozenset[int] = frozenset()
+
+
+class _Moving:
+    """Inputs that can be sent again and do not wait at a join for others: those may wait for the next suspect."""
+
+    def __init__(self, roots: Roots, inputs: Container[int]) -> None:
+        self._roots = roots
+        self._inputs = inputs
+
+    def __contains__(self, root: object) -> bool:
+        return isinstance(root, int) and root in self._inputs and self._roots.stuck_at(root) is None
+
+
+class Losses:
+    """What was sent and is not done, and what was given of it already."""
+
+    def __init__(self, plan: Plan, roots: Roots, sender: Sender, facts_of: FactsOf) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            plan: What runs.
+            roots: All inputs that are not done.
+            sender: Leads to the sources.
+            facts_of: See `FactsOf`.
+        """
+        self._plan = plan
+        self._roots = roots
+        self._sender = sender
+        self._facts_of = facts_of
+        self._inputs: dict[int, tuple[Any, ...]] = {}
+        self._streamed: dict[int, dict[int, int]] = {}
+        self._replays = Replays()
+        self._failures: dict[int, set[int]] = {}
+        self._failed: dict[int, Failure] = {}
+        self._known: tuple[dict[int, Any], ...] = (self._inputs, self._streamed, self._failures, self._failed)
+        self._moving = _Moving(roots, self._inputs)
+        self.count = 0
+        """Losses of replicas so far."""
+
+    def __contains__(self, root: object) -> bool:
+        """Whether an input can be sent again: the sum of a fold cannot."""
+        return root in self._inputs
+
+    def keep(self, roots: Sequence[int], columns: Sequence[Sequence[Any]]) -> None:
+        """Inputs are sent, with a column of values for each source."""
+        self._inputs.update(zip(roots, zip(*columns, strict=True), strict=True))
+
+    def forget(self, roots: Collection[int]) -> None:
+        """Inputs are done."""
+        for known in self._known:
+            if known:
+                forget = known.pop
+                for root in roots:
+                    forget(root, None)
+
+    def clear(self) -> None:
+        """All are done."""
+        for known in self._known:
+            known.clear()
+
+    def is_new(self, root: int, message_id: int, index: int) -> bool:
+        """Whether a result that came before its message was finished did not come already, before a loss."""
+        if self._roots.is_finished(root, message_id):
+            return False
+        given = self._streamed.setdefault(root, {})
+        if index < given.get(message_id, 0):
+            return False
+        given[message_id] = index + 1
+        return True
+
+    def note_failure(self, failure: Failure, *, is_new: bool) -> None:
+        """A message failed; if it was finished well before, what was lost of it cannot come a second time."""
+        if failure.root not in self._roots:
+            return
+        failed = self._failures.setdefault(failure.root, set())
+        if is_new:
+            failed.add(failure.message_id)
+        elif failure.message_id not in failed:
+            self._failed[failure.root] = failure
+
+    def failure_of(self, root: int) -> Failure | None:
+        """Why what was lost of an input cannot come again; None if it can."""
+        return self._failed.get(root)
+
+    def missing(self, held: set[int]) -> Missing:
+        """What is under way and in nobody's hands, given the ids of all messages that replicas have in theirs.
+
+        One such count is not enough: a message that moves while replicas are asked one after the other may be named by
+        nobody, and what has moved on since is not where it was.
+        """
+        held.update(self._sender.queued_ids())
+        return self._roots.missing(held)
+
+    def recover(self, before: Missing, now: Missing, covered: int | None) -> tuple[int, list[int]]:
+        """Send inputs again of which the same was missing in two counts, one behind the other.
+
+        Args:
+            before: What was missing in the first count.
+            now: What was missing in the second one.
+            covered: How many losses all replicas had heard of before the first one. None: not all have answered, so
+                some of it may be in the hands of one that stands still.
+
+        Returns:
+            How many were sent again, and the inputs that are to be given up on.
+        """
+        lost = [root for root in now if root in self._roots and before.get(root, _NONE) & now[root]]
+        dead = [root for root in lost if root in self._failed or root not in self]
+        again, given_up = self._replays.lose(
+            [root for root in lost if root not in dead], covered=covered, losses=self.count
+        )
+        self._replays.settle(self._roots)
+        again += self._replays.next(self._moving, losses=self.count)
+        self._send(again)
+        return len(again), given_up + dead if covered is not None else given_up
+
+    def go_on(self) -> None:
+        """Send the next suspects again, if some wait and those before them are done."""
+        if self._replays.waits:
+            self._send(self._replays.next(self._moving, losses=self.count))
+
+    def _send(self, roots: list[int]) -> None:
+        for _, mine in groupby(roots, key=call_of):
+            again = list(mine)
+            facts = self._facts_of(again)
+            for place, stage in enumerate(self._plan.sources):
+                values = [self._inputs[root][place] for root in again]
+                self._sender.offer_all(stage, Messages(again, child_ids(again, stage), values, facts))

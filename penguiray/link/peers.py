@@ -1,0 +1,36 @@
+"""What the replicas of a run are told about each other's losses, and what they answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from penguiray.link.frame import LinkId
+
+__all__ = ["Held", "PeerNews", "Peers"]
+
+PeerNews = tuple[int, LinkId, Any]
+"""Number of the word among all about this run's losses; a replica; who is in its place now, None: nobody."""
+
+Held = tuple[int, list[int]]
+"""How many reports of a replica tell of all that it has finished, and the ids of the messages that it holds besides."""
+
+
+class Peers:
+    """What one replica has heard."""
+
+    __slots__ = ("_heard",)
+
+    def __init__(self) -> None:
+        self._heard: dict[LinkId, int] = {}
+
+    def heard_of(self, link: LinkId) -> int:
+        """Number of the last word about a replica; 0 if there was none."""
+        return self._heard.get(link, 0)
+
+    def new(self, news: Iterable[PeerNews]) -> Iterator[tuple[LinkId, Any]]:
+        """Who is where now, of all that was not heard yet: words may overtake each other, and come again."""
+        for number, link, place in news:
+            if number > self._heard.get(link, 0):
+                self._heard[link] = number
+                yield link, place

@@ -1,0 +1,169 @@
+"""What is sent again after a loss: inputs of which a message is under way that nobody holds, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import penguiray as pr
+from penguiray.ingress.losses import Losses
+from penguiray.ingress.roots import News, roots_for
+from penguiray.link.failure import CarriedError, Failure
+from penguiray.link.frame import Frame, LinkId
+from penguiray.link.ids import child_id, root_of
+from penguiray.link.sender import Sender
+from penguiray.plan.plan import Plan
+
+
+@pr.node(fuse=False)
+def first(x: int) -> int:
+    return x
+
+
+@pr.node(fuse=False)
+def second(x: int) -> int:
+    return x
+
+
+@pr.node
+def several(x: int) -> Iterator[int]:
+    yield x
+
+
+STRAIGHT = pr.Flow(first >> second).plan()
+SPREAD = pr.Flow(first >> several).plan()
+ROOTS = [root_of(1, position) for position in range(3)]
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def send(self, frame: Frame) -> int:
+        self.frames.append(frame)
+        return 0
+
+
+class Driver:
+    """The caller's side of a plan, whose three inputs are sent."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.wire, self.roots = plan, Wire(), roots_for(plan)
+        self.sender = Sender(self.wire, plan.options, epoch=1)
+        self.sender.connect(0, 1)
+        self.losses = Losses(plan, self.roots, self.sender, lambda roots: {})
+        self.roots.announce(ROOTS, [[child_id(root, 0) for root in ROOTS]])
+        self.losses.keep(ROOTS, [["a", "b", "c"]])
+
+    def recover(self, held: set[int]) -> tuple[int, list[int]]:
+        """What is done where two counts find the same."""
+        self.losses.count += 1
+        return self.losses.recover(self.losses.missing(set(held)), self.losses.missing(set(held)), self.losses.count)
+
+    def arrive(self) -> None:
+        """What was sent is on its way no more."""
+        self.sender.flush()
+        for is_down in (True, False):
+            self.sender.set_down(LinkId(0, 0), is_down=is_down)
+
+    def sent_again(self) -> list[Any]:
+        self.sender.flush()
+        return [value for frame in self.wire.frames for value in frame.messages.values]
+
+
+def at(root: int, *stages: int) -> int:
+    message_id = root
+    for stage in stages:
+        message_id = child_id(message_id, stage)
+    return message_id
+
+
+@pytest.mark.parametrize("plan", [STRAIGHT, SPREAD])
+def test_an_input_is_sent_again_if_nobody_holds_its_message_wherever_that_is(plan: Plan) -> None:
+    driver = Driver(plan)
+    for root in ROOTS[:2]:
+        driver.roots.finish(plan.stages[0], root, at(root, 0), 1)
+    again, dead = driver.recover({at(ROOTS[0], 0, 1), at(ROOTS[2], 0)})
+    assert (again, dead) == (1, [])
+    assert driver.sent_again() == ["b"]
+    assert driver.wire.frames[0].messages.ids == [at(ROOTS[1], 0)]
+
+
+@pytest.mark.parametrize("plan", [STRAIGHT, SPREAD])
+def test_an_input_is_on_its_way_again_while_a_message_of_it_is_done_a_second_time(plan: Plan) -> None:
+    driver = Driver(plan)
+    driver.roots.finish(plan.stages[0], ROOTS[0], at(ROOTS[0], 0), 1)
+    others = {at(root, 0) for root in ROOTS[1:]}
+    assert driver.recover(others) == (1, [])
+    driver.arrive()
+    for _ in range(10):
+        assert driver.recover({*others, at(ROOTS[0], 0)}) == (0, [])
+    assert driver.recover(others) == (1, []), "the second time was lost, too"
+
+
+def test_what_stands_still_may_have_what_is_missing_so_nothing_is_given_up_on() -> None:
+    driver = Driver(SPREAD)
+    end = root_of(1, 3)
+    driver.roots.announce([end], [[child_id(end, 0)]])
+    missing = driver.losses.missing(set())
+    assert driver.losses.recover(missing, missing, None) == (3, [])
+    driver.arrive()
+    for _ in range(10):
+        driver.losses.count += 1
+        assert driver.losses.recover(missing, missing, None) == (0, [])
+    assert driver.losses.recover(missing, missing, driver.losses.count) == (3, [end])
+
+
+def test_an_input_whose_lost_part_cannot_come_again_fails_with_the_reason() -> None:
+    driver = Driver(SPREAD)
+    message = at(ROOTS[0], 0)
+    driver.roots.finish(SPREAD.stages[0], ROOTS[0], message, 1)
+    others = {at(root, 0) for root in ROOTS[1:]}
+    assert driver.recover(others) == (1, [])
+    driver.arrive()
+    failure = Failure(ROOTS[0], message, "first", 1, CarriedError.of(KeyError("gone")))
+    driver.losses.note_failure(failure, is_new=False)
+    assert driver.recover({*others, message}) == (0, [])
+    assert driver.recover(others) == (0, ROOTS[:1])
+    assert driver.losses.failure_of(ROOTS[0]) is failure
+
+
+def test_what_waits_on_the_callers_side_is_not_lost_and_what_is_done_is_not_sent_again() -> None:
+    driver = Driver(STRAIGHT)
+    for stage, *way in ((0, 0), (1, 0, 1)):
+        news = driver.roots.finish(STRAIGHT.stages[stage], ROOTS[0], at(ROOTS[0], *way), 1)
+    assert news is News.DONE
+    driver.losses.forget(ROOTS[:1])
+    driver.sender.offer(0, ROOTS[1], at(ROOTS[1], 0), "b", None)
+    assert driver.recover(set()) == (1, [])
+    assert driver.sent_again() == ["b", "c"]
+
+
+def test_what_was_not_sent_as_an_input_cannot_be_sent_again() -> None:
+    driver = Driver(SPREAD)
+    end = root_of(1, 3)
+    driver.roots.announce([end], [[child_id(end, 0)]])
+    assert driver.recover({at(root, 0) for root in ROOTS}) == (0, [end])
+
+
+def test_a_result_that_comes_again_after_a_loss_is_no_news() -> None:
+    driver = Driver(SPREAD)
+    message = at(ROOTS[0], 0, 1)
+    driver.roots.finish(SPREAD.stages[0], ROOTS[0], at(ROOTS[0], 0), 1)
+    assert [driver.losses.is_new(ROOTS[0], message, index) for index in (0, 1, 0, 1, 2)] == [
+        True, True, False, False, True,
+    ]  # fmt: skip
+    driver.roots.finish(SPREAD.stages[1], ROOTS[0], message, 3)
+    assert not driver.losses.is_new(ROOTS[0], message, 3)
+
+
+@pytest.mark.parametrize("plan", [STRAIGHT, SPREAD])
+def test_what_is_somewhere_else_at_the_second_count_was_on_its_way(plan: Plan) -> None:
+    driver = Driver(plan)
+    before = driver.losses.missing({at(root, 0) for root in ROOTS[1:]})
+    assert list(before) == ROOTS[:1]
+    driver.roots.finish(plan.stages[0], ROOTS[0], at(ROOTS[0], 0), 1)
+    now = driver.losses.missing({at(root, 0) for root in ROOTS[1:]})
+    assert driver.losses.recover(before, now, 1) == (0, [])
