@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check interpreters slow seeds mutants bench clean
+.PHONY: demo test check interpreters slow seeds lossy mutants bench clean
 
 demo: $(VENV)/run ## The job that ships with penguiray: near-duplicate functions in Python's own library
 	$(BIN)/penguiray demo
@@ -26,6 +26,9 @@ slow: $(VENV)/test ## All conformance tests on Ray, several programs, payloads o
 
 seeds: $(VENV)/test ## Thousands of random graphs on the local engine, and fifty on Ray; some ten minutes
 	SEEDS=2000 SEEDS_ON_RAY=50 $(BIN)/python -m pytest -q tests/property/test_random_graphs.py
+
+lossy: $(VENV)/test ## Tens of thousands of random graphs whose replicas die, in virtual time; two hours
+	LOSSY_SEEDS=50000 $(BIN)/python -m pytest -q tests/property/test_lossy_graphs.py
 
 mutants: $(VENV)/test ## Plant bugs one at a time; fails if the tests that need no Ray miss one
 	$(BIN)/python tests/mutants/run.py $(PARTS)

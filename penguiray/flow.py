@@ -146,7 +146,7 @@ class Flow(Generic[I, O]):
         if engine == "local":
             from penguiray.local import LocalEngine  # noqa: PLC0415 - flows on Ray do without it
 
-            opened = LocalEngine(compile_plan(spec, cpus=1), seed=seed)
+            opened = LocalEngine.of(spec, seed)
         else:
             joined = prepare_ray(address)
             from penguiray.actors.engine import RayEngine  # noqa: PLC0415 - loads ray

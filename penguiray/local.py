@@ -21,18 +21,21 @@ from typing import Any, ClassVar, Protocol
 
 from penguiray.clock import Clock, SystemClock
 from penguiray.errors import FlowError, PenguirayError, ReplicaLost
+from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
 from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
+from penguiray.link.transport import Transport
 from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
 from penguiray.observe.watch import CallWatch, look_every_s
+from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.replica import NotOpened, Replica
 
-__all__ = ["LocalEngine", "World"]
+__all__ = ["LocalEngine", "World", "shuffled"]
 
 _log = logging.getLogger("penguiray")
 
@@ -40,17 +43,10 @@ _STOP_S = 5.0
 
 
 class World(Protocol):
-    """Time and chance, where a test brings its own; `penguiray.testing` has one whose time is virtual."""
+    """Where a test brings its own time and chance; `penguiray.testing` has one whose time is virtual."""
 
-    seed: int
-    """Makes the shuffling repeatable."""
-
-    def now(self) -> float:
-        """See `Clock`."""
-        ...
-
-    def new_loop(self) -> asyncio.AbstractEventLoop:
-        """A loop with this time, for one engine, which closes it."""
+    def engine_of(self, spec: FlowSpec, seed: int | None) -> LocalEngine:
+        """An engine for a flow, with this time."""
         ...
 
 
@@ -58,7 +54,7 @@ class LocalEngine:
     """Runs one replica of each stage on one event loop."""
 
     world: ClassVar[World | None] = None
-    """What engines are made in that were given neither clock nor loop. None: the machine's time."""
+    """Where flows that are started get their engines from. None: they have the machine's time."""
 
     def __init__(
         self,
@@ -71,17 +67,14 @@ class LocalEngine:
         """Prepare; nothing runs before `open`.
 
         Args:
-            plan: What to run; each stage with one replica, whatever the plan says.
+            plan: What to run.
             seed: Makes the shuffling repeatable. None: another order each time.
             clock: Where time comes from. None: the machine's.
             loop: A fresh loop whose time is that clock's; the engine closes it. None: an ordinary one.
         """
-        plan = replace(plan, stages=tuple(replace(stage, replicas=1) for stage in plan.stages))
-        if clock is None and loop is None and self.world is not None:
-            clock, loop, seed = self.world, self.world.new_loop(), self.world.seed if seed is None else seed
-        self.plan = plan
+        self.plan = plan = self._sized(plan)
         self.lock: AbstractContextManager[Any] = threading.RLock()
-        epoch = time.time_ns()
+        self._epoch = time.time_ns()
         self._rng = random.Random(seed)  # noqa: S311 - an order, not a secret
         self.clock: Clock = clock or SystemClock()
         self._loop = loop or asyncio.new_event_loop()
@@ -99,16 +92,29 @@ class LocalEngine:
         self._noted: set[LinkId] = set()
         self.watch = CallWatch(plan)
         self._watcher = _Watcher(self)
-        self.ingress = Ingress(
-            plan,
-            _Wire(self, self._feed_ingress, self._refuse_input),
-            epoch=epoch,
-            clock=self.clock,
-        )
+        self._replicas: dict[LinkId, Replica] = {}
+        self.ingress = Ingress(plan, self._open_door(), epoch=self._epoch, clock=self.clock)
         self.ingress.on_cancel = self._cancel
-        self._replicas = {LinkId(stage.index, 0): self._replica(stage, epoch) for stage in plan.stages}
+        for stage in plan.stages:
+            for number in range(stage.replicas):
+                self._replicas[LinkId(stage.index, number)] = self._replica(stage, number)
 
-    def _replica(self, stage: Stage, epoch: int) -> Replica:
+    @classmethod
+    def of(cls, spec: FlowSpec, seed: int | None) -> LocalEngine:
+        """An engine for a flow, from the world that there is."""
+        if cls.world is not None:
+            return cls.world.engine_of(spec, seed)
+        return cls(compile_plan(spec, cpus=1), seed=seed)
+
+    def _sized(self, plan: Plan) -> Plan:
+        """One replica for each stage, whatever the plan says."""
+        return replace(plan, stages=tuple(replace(stage, replicas=1) for stage in plan.stages))
+
+    def _open_door(self) -> Transport:
+        """How inputs get to the sources."""
+        return _Wire(self, self._feed_ingress, self._refuse_input)
+
+    def _replica(self, stage: Stage, number: int) -> Replica:  # noqa: ARG002 - there is one of each stage
         link = LinkId(stage.index, 0)
 
         def feed(to: LinkId, feedback: Feedback) -> None:
@@ -121,7 +127,7 @@ class LocalEngine:
             stage,
             self.plan.options,
             _Wire(self, feed, refuse),
-            epoch=epoch,
+            epoch=self._epoch,
             clock=self.clock,
             rng=self._rng,
             on_news=lambda: self._note_news(link),
@@ -289,14 +295,12 @@ class LocalEngine:
 
     def deliver(self, frame: Frame, reply: Callable[[LinkId, Feedback], None]) -> None:
         """Hand a frame to its replica, its messages shuffled."""
-        if frame.kind.is_data and len(frame.messages) > 1:
-            frame = _shuffled(frame, self._rng)
         replica = self._replicas[frame.link]
 
         def on_taken(feedback: Feedback) -> None:
             self._loop.call_soon(reply, frame.link, feedback)
 
-        replica.receive(frame, on_taken)
+        replica.receive(shuffled(frame, self._rng), on_taken)
 
     def _feed_ingress(self, link: LinkId, feedback: Feedback) -> None:
         with self.lock:
@@ -418,9 +422,11 @@ async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
     return True
 
 
-def _shuffled(frame: Frame, rng: random.Random) -> Frame:
-    """The frame with its messages in another order, but for those of one key."""
+def shuffled(frame: Frame, rng: random.Random) -> Frame:
+    """The frame with its messages in another order, but for those of one key, and for control words."""
     messages = frame.messages
+    if not frame.kind.is_data or len(messages) < 2:
+        return frame
     order = list(range(len(messages)))
     rng.shuffle(order)
     if messages.keys:

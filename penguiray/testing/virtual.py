@@ -23,7 +23,10 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from penguiray.config import staying_local
 from penguiray.errors import FlowError, PenguirayError
+from penguiray.graph.spec import FlowSpec
 from penguiray.local import LocalEngine
+from penguiray.plan.compile import compile_plan
+from penguiray.testing.simulated import Faults, SimulatedEngine
 
 __all__ = ["VirtualClock", "current_clock", "virtual_time"]
 
@@ -34,7 +37,9 @@ _PATIENCE_S = 5.0
 
 
 @contextmanager
-def virtual_time(*, seed: int | None = None, patience_s: float = _PATIENCE_S) -> Iterator[VirtualClock]:
+def virtual_time(
+    *, seed: int | None = None, patience_s: float = _PATIENCE_S, faults: Faults | None = None
+) -> Iterator[VirtualClock]:
     """Flows that start inside the block run on the local engine, in virtual time.
 
     Sleeps, pauses before retries, time-outs, deadlines and the waits of batches all take virtual seconds. Sync code is
@@ -46,6 +51,7 @@ def virtual_time(*, seed: int | None = None, patience_s: float = _PATIENCE_S) ->
             says which, for a failure that is to be repeated.
         patience_s: Real seconds after which time goes on without a thread that still works, as it would for a sync
             function that never returns. Larger is safer on a busy machine.
+        faults: Have replicas die, as on a cluster; afterwards it tells when which ones did. None: nothing goes wrong.
 
     Yields:
         The clock. Its time begins at 0.
@@ -57,7 +63,7 @@ def virtual_time(*, seed: int | None = None, patience_s: float = _PATIENCE_S) ->
     """
     if LocalEngine.world is not None:
         raise FlowError("virtual_time: there is virtual time already; blocks of it cannot be nested")
-    clock = VirtualClock(random.SystemRandom().getrandbits(32) if seed is None else seed, patience_s)
+    clock = VirtualClock(random.SystemRandom().getrandbits(32) if seed is None else seed, patience_s, faults)
     changed = {"PENGUIRAY_ENGINE": "local", "PENGUIRAY_PROGRESS": "0"}
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
@@ -91,7 +97,8 @@ class _Waiter(Protocol):
 class VirtualClock:
     """The time of a `virtual_time` block, and of the loops that were made in it."""
 
-    def __init__(self, seed: int, patience_s: float) -> None:
+    def __init__(self, seed: int, patience_s: float, faults: Faults | None = None) -> None:
+        self._faults = faults
         self.seed = seed
         """Seed of what the block's flows draw at random."""
         self._patience_s = patience_s
@@ -128,6 +135,14 @@ class VirtualClock:
             with self._lock:
                 if isinstance(here, _Loop):
                     self._running.add(here)
+
+    def engine_of(self, spec: FlowSpec, seed: int | None) -> LocalEngine:
+        """An engine for a flow, with this time."""
+        seed = self.seed if seed is None else seed
+        if self._faults is not None:
+            plan = compile_plan(spec, cpus=self._faults.cpus)
+            return SimulatedEngine(plan, self._faults, seed=seed, clock=self, loop=self.new_loop())
+        return LocalEngine(compile_plan(spec, cpus=1), seed=seed, clock=self, loop=self.new_loop())
 
     def new_loop(self) -> asyncio.AbstractEventLoop:
         """A loop that has this time; whoever runs it closes it.

@@ -41,6 +41,8 @@ LOOPS = ("conformance/test_loops.py",)
 JOINS = ("conformance/test_joins.py", "conformance/test_incomplete_joins.py")
 CANCELLING = ("conformance/test_cancelling.py",)
 IDS = ("unit/link/test_ids.py",)
+SENT_AGAIN = ("unit/ingress/test_sent_again.py",)
+LOSSY = ("property/test_lossy_graphs.py",)
 
 MUTANTS = (
     # -- credit
@@ -307,5 +309,55 @@ MUTANTS = (
         "ids", "replicas and the caller's side derive the same ids", "runtime/outbox.py",
         "child_id(item.message_id, edge.target, index)", "child_id(item.message_id, edge.target, index + 1)",
         ("conformance/test_flows.py",),
+    ),
+    # -- losses
+    Mutant(
+        "losses", "a join counts a message once", "runtime/join_worker.py",
+        "elif self._seen.again(item.message_id):", "elif False:", LOSSY,
+    ),
+    Mutant(
+        "losses", "a stream goes on where it was", "ingress/losses.py",
+        "if index < given.get(message_id, 0):", "if index < 0:", SENT_AGAIN,
+    ),
+    Mutant(
+        "losses", "what is sent again has the ids that it had", "ingress/losses.py",
+        "Messages(again, child_ids(again, stage), values, facts)",
+        "Messages(again, child_ids(again, stage + 1), values, facts)", SENT_AGAIN,
+    ),
+    Mutant(
+        "losses", "nothing is sent to who is lost", "link/lanes.py",
+        "self.is_up = is_up", "self.is_up = True", ("unit/link/test_sender.py",),
+    ),
+    Mutant(
+        "losses", "what was on its way to who is lost is nobody's", "link/lanes.py",
+        "lane.links[number] = self._link(number)", "lane.links[number].is_up = not is_down", LOSSY,
+    ),
+    Mutant(
+        "losses", "one count does not tell what is lost", "ingress/losses.py",
+        "root in self._roots and before.get(root, _NONE) & now[root]", "root in self._roots and now[root]", SENT_AGAIN,
+    ),
+    Mutant(
+        "losses", "the reports of what was finished are waited for", "ingress/recovery.py",
+        "if not is_overdue and any(", "if False and any(", ("unit/ingress/test_recovery.py",),
+    ),
+    Mutant(
+        "losses", "only deaths alone count", "ingress/replays.py",
+        "+ (not were_several)", "+ 1", ("unit/ingress/test_replays.py",),
+    ),
+    Mutant(
+        "losses", "a copy that is on its way is not lost", "ingress/roots.py",
+        "if not any(one in held for one in ledger.finished)", "if True", SENT_AGAIN,
+    ),
+    Mutant(
+        "losses", "what was lost before it was sent again says nothing", "ingress/replays.py",
+        "covered <= self._sent[root]", "covered < 0", ("unit/ingress/test_replays.py",),
+    ),
+    Mutant(
+        "losses", "peers are told who is in a lost one's place", "ingress/recovery.py",
+        "self._tell(link, self._hands.place_of(link))", "pass", LOSSY,
+    ),
+    Mutant(
+        "losses", "a message that fails the second time is not known to have failed before", "ingress/losses.py",
+        "elif failure.message_id not in failed:", "else:", LOSSY,
     ),
 )  # fmt: skip

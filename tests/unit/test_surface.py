@@ -23,9 +23,9 @@ def test_public_names_are_pinned() -> None:
     ]  # fmt: skip
     assert all(hasattr(pr, name) for name in pr.__all__)
     assert testing.__all__ == [
-        "Abort", "FaultyTransport", "MemoryPair", "Outcomes", "Pause", "Recorder", "Script", "TransportConformance",
-        "TransportPair", "VirtualClock", "local_engine", "outcomes", "ray_cluster", "script", "virtual_clock",
-        "virtual_time",
+        "MOMENTS", "Abort", "Faults", "FaultyTransport", "MemoryPair", "Outcomes", "Pause", "Recorder", "Script",
+        "TransportConformance", "TransportPair", "VirtualClock", "local_engine", "outcomes", "ray_cluster", "script",
+        "virtual_clock", "virtual_time",
     ]  # fmt: skip
     assert all(hasattr(testing, name) for name in testing.__all__)
 

@@ -1,0 +1,378 @@
+"""An engine whose replicas die, in virtual time: what happens on a cluster in minutes takes a test milliseconds.
+
+Each replica is a process of its own, as on Ray: frames, answers and reports are on their way for a while, and are lost
+with who sent or would have received them. What is tested is the same code that works on Ray: replicas, senders, the
+caller's side, and `Recovery`, to which this engine lends its hands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from penguiray.clock import Clock
+from penguiray.errors import PenguirayError, ReplicaLost
+from penguiray.ingress.recovery import Answered, Recovery
+from penguiray.link.failure import CarriedError
+from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.peers import PeerNews, Peers
+from penguiray.link.report import Report
+from penguiray.link.transport import Transport
+from penguiray.link.wire import carry_small
+from penguiray.local import LocalEngine, shuffled
+from penguiray.plan.plan import Plan, Stage
+from penguiray.runtime.rate import Grant
+from penguiray.runtime.replica import Replica
+
+__all__ = ["MOMENTS", "Faults", "SimulatedEngine"]
+
+MOMENTS = (
+    "a frame leaves",
+    "a frame came",
+    "a frame was taken",
+    "a report is due",
+    "a report left",
+    "a loss is told",
+    "it says what it holds",
+    "a successor opens",
+)
+"""When a process may die."""
+
+_NOTICE_S = 0.03
+"""Longest until a death is noticed."""
+_OPEN_S = (0.05, 0.5)
+"""How long it takes to create a successor."""
+_TICK_S = 1.0
+_STILL_S = 600.0
+"""A run from which nothing is heard for so long, while losses are being made good, never ends."""
+
+
+@dataclass
+class Faults:
+    """What goes wrong in a simulated run; its lists tell afterwards what did."""
+
+    kills: int = 3
+    """Most processes that die."""
+    chance: float = 0.05
+    """That one dies, at each of the moments that comes."""
+    moments: Sequence[str] = MOMENTS
+    """The moments at which one may die."""
+    cpus: int = 2
+    """For which the flow is planned: a stage may have so many replicas."""
+    delay_s: float = 0.01
+    """Longest time that anything is on its way, besides what goes before it."""
+    deaths: list[tuple[float, str, LinkId]] = field(default_factory=list)
+    """Time, moment and replica of each death."""
+
+    def histogram(self) -> Counter[str]:
+        """How many died at each moment."""
+        return Counter(moment for _, moment, _ in self.deaths)
+
+
+class _Member:
+    """A process: its replica, and who it thinks the others are."""
+
+    def __init__(self, link: LinkId) -> None:
+        self.link = link
+        self.replica: Replica
+        self.places: dict[LinkId, _Member] = {}
+        self.peers = Peers()
+        self.task: asyncio.Task[None] | None = None
+        self.is_alive = True
+        self.silent_from = float("inf")
+        """What would arrive later than that was still with it when it died."""
+        self.has_news = False
+        self.is_collected = False
+        self.has_new_first = asyncio.Event()
+
+
+class SimulatedEngine(LocalEngine):
+    """A local engine with several replicas of a stage, which die as `Faults` say and are replaced."""
+
+    def __init__(self, plan: Plan, faults: Faults, *, seed: int, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare; nothing runs before `open`.
+
+        Args:
+            plan: What to run.
+            faults: What goes wrong.
+            seed: The same seed gives the same faults.
+            clock: Virtual time.
+            loop: A fresh loop with that time.
+        """
+        self._faults = faults
+        self._chance = random.Random(seed)  # noqa: S311 - faults, not a secret
+        self._members: dict[LinkId, _Member] = {}
+        self._places: dict[LinkId, _Member] = {}
+        self._opened: set[LinkId] = set()
+        self._arrivals: dict[tuple[_Member | None, _Member, str], float] = {}
+        self._is_ticking = False
+        self._heard_at = 0.0
+        super().__init__(plan, seed=seed, clock=clock, loop=loop)
+        self._recovery = Recovery(plan, self.ingress, self.lock, self, clock)
+        self._places = dict(self._members)
+        for member in self._members.values():
+            member.places = dict(self._members)
+
+    def _sized(self, plan: Plan) -> Plan:
+        return plan
+
+    def _open_door(self) -> Transport:
+        return _Line(self, None, self._refuse_input)
+
+    # -- processes
+
+    def _replica(self, stage: Stage, number: int, *, is_successor: bool = False) -> Replica:
+        member = self._members[LinkId(stage.index, number)] = _Member(LinkId(stage.index, number))
+
+        def refuse(root: int, message_id: int, error: CarriedError) -> None:
+            member.replica.outbox.refuse(root, message_id, error)
+
+        member.replica = Replica(
+            stage,
+            self.plan.options,
+            _Line(self, member, refuse),
+            epoch=self._epoch,
+            clock=self.clock,
+            rng=self._rng,
+            on_news=lambda: self._note_member(member),
+            inline=True,
+            ask_first=partial(self._ask_first, member) if number else None,
+            is_successor=is_successor,
+        )
+        for edge in stage.edges:
+            member.replica.connect(edge.target, self.plan.stages[edge.target].replicas)
+        return member.replica
+
+    async def _run(self, link: LinkId) -> None:
+        member = self._members[link]
+        member.task = asyncio.current_task()
+        self._opened.add(link)
+        try:
+            await super()._run(link)
+        except asyncio.CancelledError:
+            if member.is_alive:
+                raise
+
+    def _fail(self, link: LinkId, error: BaseException) -> None:
+        if self._members[link].is_alive:
+            super()._fail(link, error)
+
+    def _later(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Something is on its way."""
+        self._loop.call_later(self._chance.uniform(0.0, self._faults.delay_s), function, *arguments)
+
+    def _may_die(self, member: _Member | None, moment: str) -> None:
+        faults = self._faults
+        if member is None or not member.is_alive or self._state != "running":
+            return
+        if member.link.stage in self.plan.unrepeatable or len(faults.deaths) >= faults.kills:
+            return
+        if moment in faults.moments and self._chance.random() < faults.chance:
+            self._kill(member, moment)
+
+    def _kill(self, member: _Member, moment: str) -> None:
+        now = self.clock.now()
+        self._faults.deaths.append((now, moment, member.link))
+        member.is_alive = False
+        member.silent_from = now + self._chance.uniform(0.0, self._faults.delay_s)
+        if member.task is not None:
+            member.task.cancel()
+        self._loop.call_later(self._chance.uniform(0.0, _NOTICE_S), self._notice, member, moment)
+
+    def _notice(self, member: _Member, moment: str) -> None:
+        link = member.link
+        if self._members[link] is not member or link in self._recovery.down or self._state != "running":
+            return
+        if self._recovery.may_replace(link):
+            self._recovery.replace(link, f"it died when {moment}")
+            self._start_ticking()
+            return
+        name = self.plan.stages[link.stage].name
+        with self.lock:
+            self.ingress.fail(ReplicaLost(f"replica {link.replica} of {name!r} died when {moment}", node=name))
+
+    def _start_ticking(self) -> None:
+        if not self._is_ticking:
+            self._is_ticking, self._heard_at = True, self.clock.now()
+            self._loop.call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._recovery.tick()
+        self._is_ticking = self._recovery.is_busy
+        if self._is_ticking and self.clock.now() > self._heard_at + _STILL_S:
+            self._is_ticking = False
+            with self.lock:
+                self.ingress.fail(PenguirayError(f"the run stands still since {self._heard_at:g} s of virtual time"))
+        elif self._is_ticking:
+            self._loop.call_later(_TICK_S, self._tick)
+
+    # -- frames
+
+    def leave(self, sender: _Member | None, frame: Frame) -> None:
+        """A frame sets out."""
+        if sender is not None and not sender.is_alive:
+            return
+        receiver = (self._places if sender is None else sender.places)[frame.link]
+        way = (sender, receiver, _lane(frame.kind))
+        arrival = self.clock.now() + self._chance.uniform(0.0, self._faults.delay_s)
+        arrival = self._arrivals[way] = max(arrival, self._arrivals.get(way, 0.0) + 1e-9)
+        self._loop.call_at(arrival, self._arrive, sender, receiver, frame)
+        self._may_die(sender, "a frame leaves")
+
+    def _arrive(self, sender: _Member | None, receiver: _Member, frame: Frame) -> None:
+        if sender is not None and self.clock.now() > sender.silent_from:
+            return
+        self._may_die(receiver, "a frame came")
+        if receiver.is_alive:
+            receiver.replica.receive(shuffled(frame, self._rng), partial(self._taken, sender, receiver))
+
+    def _taken(self, sender: _Member | None, receiver: _Member, feedback: Feedback) -> None:
+        self._may_die(receiver, "a frame was taken")
+        if receiver.is_alive:
+            self._later(self._answer, sender, receiver, feedback)
+
+    def _answer(self, sender: _Member | None, receiver: _Member, feedback: Feedback) -> None:
+        link = receiver.link
+        if (self._places if sender is None else sender.places)[link] is not receiver:
+            return
+        if sender is None:
+            self._feed_ingress(link, feedback)
+        elif sender.is_alive:
+            sender.replica.on_feedback(link, feedback)
+
+    # -- news
+
+    def _note_member(self, member: _Member) -> None:
+        member.has_news = True
+        if not member.is_collected:
+            member.is_collected = True
+            self._later(self._collect, member)
+
+    def _collect(self, member: _Member) -> None:
+        self._may_die(member, "a report is due")
+        if not member.is_alive:
+            return
+        member.has_news = False
+        report = member.replica.outbox.take_report()
+        carry_small(report, self.plan.options.max_message_bytes, node=self.plan.stages[member.link.stage].last.name)
+        self._later(self._bring, member, report)
+        self._may_die(member, "a report left")
+
+    def _bring(self, member: _Member, report: Report) -> None:
+        if self._members[member.link] is not member or self._state == "stopped":
+            return
+        self._heard_at = self.clock.now()
+        with self.lock:
+            self.ingress.on_report(member.link, report)
+        self._recovery.note_report(member.link)
+        member.is_collected = False
+        if member.has_news:
+            self._note_member(member)
+
+    def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
+        for replica in list(self._replicas.values()):
+            self.call_soon(self._later, replica.note_cancelled, roots, calls)
+            self.call_soon(self._later, replica.drop_cancelled)
+
+    async def _ask_first(self, member: _Member, place: int, begun: int, want: int) -> Grant:
+        while True:
+            member.has_new_first.clear()
+            first = member.places[LinkId(member.link.stage, 0)]
+            await asyncio.sleep(self._chance.uniform(0.0, self._faults.delay_s))
+            if first.is_alive:
+                return first.replica.rates[place].ask(begun, want, member.link.replica)
+            await member.has_new_first.wait()
+
+    # -- the hands of recovery
+
+    def working(self) -> Iterable[LinkId]:
+        """See `Hands`."""
+        return self._opened
+
+    def place_of(self, link: LinkId) -> Any:
+        """See `Hands`."""
+        return self._members[link]
+
+    def tell(self, link: LinkId, news: Sequence[PeerNews], answered: Answered) -> None:
+        """See `Hands`."""
+        self._later(self._hear, self._members[link], news, answered)
+
+    def _hear(self, member: _Member, news: Sequence[PeerNews], answered: Answered) -> None:
+        self._may_die(member, "a loss is told")
+        for link, place in member.peers.new(news) if member.is_alive else ():
+            if place is not None:
+                member.places[link] = place
+                if link == LinkId(member.link.stage, 0):
+                    member.has_new_first.set()
+            elif link.stage == member.link.stage:
+                for keeper in member.replica.rates.values():
+                    keeper.lose(link.replica)
+            member.replica.outbox.set_down(link, is_down=place is None)
+        self._later(answered, member.link, None)
+
+    def ask_held(self, link: LinkId, answered: Answered) -> None:
+        """See `Hands`."""
+        self._later(self._say_held, self._members[link], answered)
+
+    def _say_held(self, member: _Member, answered: Answered) -> None:
+        self._may_die(member, "it says what it holds")
+        self._later(answered, member.link, member.replica.held() if member.is_alive else None)
+
+    def create(self, link: LinkId, after_s: float) -> None:
+        """See `Hands`."""
+        self._opened.discard(link)
+        self._loop.call_later(after_s + self._chance.uniform(*_OPEN_S), self._create, link)
+
+    def _create(self, link: LinkId) -> None:
+        if self._state == "running":
+            self._replicas[link] = self._replica(self.plan.stages[link.stage], link.replica, is_successor=True)
+            self._members[link].places = dict(self._members)
+            self._tasks.append(self._loop.create_task(self._open_successor(self._members[link])))
+
+    async def _open_successor(self, member: _Member) -> None:
+        link = member.link
+        await member.replica.set_up_host()
+        await member.replica.open()
+        self._may_die(member, "a successor opens")
+        if not member.is_alive:
+            self._recovery.failed(link)
+            return  # its death is noticed as any other
+        self._places[link] = member
+        self._tasks.append(self._loop.create_task(self._run(link)))
+        self._opened.add(link)
+        self._recovery.ready(link)
+
+    async def _close(self, *, finish: bool) -> None:
+        for member in self._members.values():
+            if not member.is_alive and member.task is not None:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await member.task
+        await super()._close(finish=finish)
+
+
+class _Line:
+    """A process's end of all its links."""
+
+    def __init__(self, engine: SimulatedEngine, sender: _Member | None, refuse: Callable[..., None]) -> None:
+        self._engine = engine
+        self._sender = sender
+        self._refuse = refuse
+
+    def send(self, frame: Frame) -> int:
+        """See `Transport`; values go by reference."""
+        if self._sender is None:
+            self._engine.call_soon(self._engine.leave, None, frame)
+        else:
+            self._engine.leave(self._sender, frame)
+        return 0
+
+
+def _lane(kind: Kind) -> str:
+    """Frames of one lane do not overtake each other; see `CallTransport`."""
+    return "first" if kind in {Kind.BACK, Kind.HIGH} else "low" if kind is Kind.LOW else "main"

@@ -1,0 +1,79 @@
+"""Random graphs whose replicas die while they work, in virtual time: each gives what a plain evaluation of it gives.
+
+`LOSSY_SEEDS=50000` draws more of them; a failure says its seed, and `FIRST_SEED` begins there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from test_random_graphs import FIRST, Block, checked, draw, flow_of
+
+import penguiray as pr
+from penguiray.testing import MOMENTS, Faults, virtual_time
+
+SEEDS = int(os.environ.get("LOSSY_SEEDS", "500"))
+
+
+def draw_faults(rng: random.Random) -> Faults:
+    """At any moment, or at two of them, one of which only comes after a loss; few enough that none is an input's."""
+    if rng.random() < 0.5:
+        return Faults(kills=4, chance=rng.choice([0.01, 0.05]), cpus=rng.choice([2, 3]))
+    moments = (rng.choice(MOMENTS[:5]), rng.choice(MOMENTS[5:]))
+    return Faults(kills=4, chance=rng.choice([0.1, 0.5]), cpus=2, moments=moments)
+
+
+def drive(
+    flow: pr.Flow[int, int], inputs: list[int], cancels: dict[str, float], *, as_one_call: bool
+) -> tuple[dict[str, list[Any]], pr.Status]:
+    """Send all inputs, give some of them up after so many results, and read everything, by the name of the input."""
+    found: dict[str, list[Any]] = {f"t{number}": [] for number in range(len(inputs))}
+    with flow.start() as run:
+        if as_one_call:
+            for result in run.map(inputs, on_error="yield"):
+                found[f"t{result.index if isinstance(result, pr.NodeError) else 0}"].append(result)
+            return found, run.status()
+        for number, x in enumerate(inputs):
+            run.send(x, trace_id=f"t{number}", headers={"priority": ("low", "normal", "high")[number % 3]})
+        results = run.results(on_error="yield", with_trace=True, until_idle=True)
+        for count, (trace_id, result) in enumerate(results):
+            found[trace_id].append(result)
+            for name in [name for name, after in cancels.items() if after == count]:
+                run.cancel(name)
+    return found, run.status()
+
+
+def played(seed: int) -> tuple[Iterator[str], Faults, list[Block]]:
+    """Draw a graph, its inputs and what goes wrong, and play it; gives what is wrong about the outcome."""
+    rng = random.Random(seed)
+    blocks, faults = draw(rng), draw_faults(rng)
+    inputs = [rng.randrange(1_000) for _ in range(rng.choice([1, 5, 25]))]
+    cancels = {f"t{i}": float(rng.randrange(10)) for i in range(0, len(inputs), 6)} if rng.random() < 0.3 else {}
+    has_keys = blocks[-1].kind == "keys"  # such a join gives what it has when all inputs of a call are done
+    with virtual_time(seed=seed, faults=faults):
+        flow = flow_of(blocks, random.Random(seed), pauses=0.001)
+        found, status = drive(flow, inputs, {} if has_keys else cancels, as_one_call=has_keys)
+    wrong = list(checked(blocks, inputs, found, {} if has_keys else cancels))
+    if status.inputs_live:
+        wrong.append(f"{status.inputs_live} inputs are live")
+    return iter(wrong), faults, blocks
+
+
+def test_random_graphs_lose_nothing_and_give_nothing_twice_when_replicas_die(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.ERROR, "penguiray")
+    died = Counter[str]()
+    for seed in range(FIRST, FIRST + SEEDS):
+        wrong, faults, blocks = played(seed)
+        for sentence in wrong:
+            again = f"FIRST_SEED={seed} LOSSY_SEEDS=1 python -m pytest {__file__}"
+            pytest.fail(f"seed {seed}: {sentence}; blocks {blocks}; deaths {faults.deaths}; to repeat: {again}")
+        died += faults.histogram()
+    assert SEEDS < 100 or set(died) == set(MOMENTS), died
