@@ -54,7 +54,7 @@ def test(version: tuple[int, int], python: str) -> int:
     pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *NEEDS], check=True)
     subprocess.run([*pip, "--no-deps", "--editable", str(ROOT)], check=True)
-    environment = {**os.environ, "CONFORMANCE_ENGINE": "local", "SEEDS": "10"}
+    environment = {**os.environ, "CONFORMANCE_ENGINE": "local", "SEEDS": "10", "LOSSY_SEEDS": "40"}
     command = [inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

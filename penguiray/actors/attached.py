@@ -58,7 +58,7 @@ class AttachedPool(ReplicaPool):
         self._collects = True
         ask(self.actors[link].collect_for, link, on_done, self._ingress)
 
-    def renew(self) -> None:
+    def renew(self, told: Callable[[LinkId, Any, Future[Any]], None]) -> None:  # noqa: ARG002 - see above
         """Tell every actor that this process lives, as long as it waits for one that is not ready.
 
         After that whoever collects is heard of, and only who collects: a process that takes no news any more would
@@ -144,8 +144,8 @@ class AttachedEngine(RayEngine):
     def _opening(self, pool: ReplicaPool) -> Opening:
         return Joining(self.plan, pool, self._note_step, self._lost)
 
-    def _recovery_of(self, pool: ReplicaPool) -> None:
-        """Nothing: this process is told of no successors."""
+    def _look_after(self, pool: ReplicaPool) -> None:
+        """Nothing: the process that started the run replaces who is lost, and this one is told of no successors."""
 
     def _look_for_places(self, pool: ReplicaPool, stages: set[int]) -> None:
         """Nothing: the process that started the run says why its replicas wait."""

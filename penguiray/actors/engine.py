@@ -24,6 +24,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.listening import Listening
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
@@ -98,6 +99,7 @@ class RayEngine:
         self._pool: ReplicaPool | None = None
         self._successors: Successors | None = None
         self._recovery: Recovery | None = None
+        self._listening: Listening | None = None
         self._hosts = HostSetups()
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare({})
@@ -214,14 +216,19 @@ class RayEngine:
         if self._is_ending:
             return
         self._transport.connect(pool.by_stage())
-        self._successors = Successors(
-            self.plan, pool, self._hosts, post=self._events.put, ready=self._take_successor, lose=self._lose_successor
-        )
-        self._recovery = Recovery(self.plan, self.ingress, self.lock, self._successors, self.clock)
+        self._look_after(pool)
         for link in pool.actors:
             self._collect(link)
         self._state = "running"
         self._started.set()
+
+    def _look_after(self, pool: ReplicaPool) -> None:
+        """Listen to the replicas from now on, and put others in the places of those that are lost."""
+        self._successors = Successors(
+            self.plan, pool, self._hosts, post=self._events.put, ready=self._take_successor, lose=self._lose_successor
+        )
+        self._listening = Listening(pool, self.clock, post=self._events.put)
+        self._recovery = Recovery(self.plan, self.ingress, self.lock, self._successors, self.clock)
 
     def _place(self) -> ReplicaPool | None:
         """Ask Ray for the replicas; None if the run is ending already."""
@@ -339,6 +346,7 @@ class RayEngine:
     def _look_after_losses(self) -> None:
         """Go on without who does not answer, and say why a new replica waits for its place."""
         if self._recovery is not None and self._pool is not None:
+            self._listen(self._pool, self._recovery)
             self._recovery.tick()
             stages = self._recovery.waiting(_PLACEMENT_S)
             try:
@@ -349,7 +357,21 @@ class RayEngine:
                     self._said.add(str(error))
                     _log.warning("%s", error)
 
-    def _lose(self, link: LinkId, error: BaseException | None) -> None:
+    def _listen(self, pool: ReplicaPool, recovery: Recovery) -> None:
+        """Go on without who is silent. What joins and folds gathered cannot be given again: they are left alone."""
+        if self._listening is None:
+            return
+        links = [link for link in pool.opened if link.stage not in self.plan.unrepeatable]
+        silent = self._listening.look(links, socket.gethostname())
+        for link in recovery.listen(silent):
+            why = f"it has not answered for {silent[link]:.0f} s"
+            self._lose(link, ReplicaLost(why, node=self.plan.stages[link.stage].name), by_us=True)
+
+    def _note_renewed(self, link: LinkId, actor: Any, done: Future[Any]) -> None:
+        if self._listening is not None:
+            self._listening.told(link, actor, done)
+
+    def _lose(self, link: LinkId, error: BaseException | None, *, by_us: bool = False) -> None:
         """Put another replica in the place of one that was lost, if that makes good what is lost; else the run ends."""
         recovery = self._recovery
         if recovery is not None and link in recovery.down:
@@ -359,7 +381,9 @@ class RayEngine:
         cause = error.cause if isinstance(error, RayTaskError) else error
         with self.lock:
             self.watch.forget(link)
-        recovery.replace(link, _how(cause))
+        if self._listening is not None:
+            self._listening.forget(link)
+        recovery.replace(link, _how(cause), by_us=by_us)
 
     def _take_successor(self, link: LinkId) -> None:
         """A replica works that takes the place of a lost one."""
@@ -401,7 +425,7 @@ class RayEngine:
                 self._events.put(("gone", None, None))
                 return
             if self._pool is not None:
-                self._pool.renew()
+                self._pool.renew(self._note_renewed)
             self._events.put(("tick", None, None))
 
 

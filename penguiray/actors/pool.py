@@ -19,6 +19,7 @@ from penguiray.actors.ship import Packed, pack_outline
 from penguiray.control.placement import Host
 from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
+from penguiray.link.peers import epoch_of
 from penguiray.observe.card import RunCard
 from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan, Stage
@@ -37,6 +38,7 @@ class ReplicaPool:
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
         self._makers: dict[LinkId, Callable[..., Any]] = {}
+        self._generations: dict[LinkId, int] = {}
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
@@ -59,7 +61,12 @@ class ReplicaPool:
     def replace(self, link: LinkId) -> None:
         """End an actor for good and create another one under its name; waits until Ray has freed that."""
         ray.kill(self.actors[link], no_restart=True)
-        self.actors[link] = create_again(functools.partial(self._makers[link], is_successor=True))
+        generation = self._generations[link] = self._generations.get(link, 0) + 1
+        self.actors[link] = create_again(functools.partial(self._makers[link], generation=generation))
+
+    def epoch_of(self, link: LinkId) -> int:
+        """The epoch of what a replica sends now."""
+        return epoch_of(self._card.epoch, link, self._generations.get(link, 0))
 
     def _create(
         self,
@@ -70,7 +77,7 @@ class ReplicaPool:
         numbers: list[int],
         arguments: list[Any],
         *,
-        is_successor: bool = False,
+        generation: int = 0,
     ) -> Any:
         title = f"{self._plan.name}/{stage.name}/{number}"
         outline = pack_outline(self._plan) if is_lead else None
@@ -85,7 +92,7 @@ class ReplicaPool:
             **_reserved(stage),
         )
         return options.remote(
-            title, code, self._plan.options, number, is_successor, self._card, outline, numbers, *arguments
+            title, code, self._plan.options, number, generation, self._card, outline, numbers, *arguments
         )
 
     def others(self) -> list[str]:
@@ -122,10 +129,10 @@ class ReplicaPool:
         for link in list(self.opened):
             self.actors[link].cancel.remote(roots, calls)
 
-    def renew(self) -> None:
-        """Tell every actor that its driver lives."""
-        for actor in list(self.actors.values()):
-            actor.renew.remote()
+    def renew(self, told: Callable[[LinkId, Any, Future[Any]], None]) -> None:
+        """Tell every actor that its driver lives; each says where it is, which is told with the actor."""
+        for link, actor in list(self.actors.items()):
+            ask(actor.renew, link, functools.partial(_with_actor, told, actor))
 
     def stop(self, *, finish: bool) -> None:
         """End all actors at once; those that do not close their nodes in time, or have none, are killed as they are."""
@@ -137,6 +144,10 @@ class ReplicaPool:
                 ray.kill(actor, no_restart=True)
             self.actors.clear()
             self.opened.clear()
+
+
+def _with_actor(told: Callable[[LinkId, Any, Future[Any]], None], actor: Any, link: LinkId, done: Future[Any]) -> None:
+    told(link, actor, done)
 
 
 def ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:

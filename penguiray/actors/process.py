@@ -26,7 +26,7 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.ids import ingress_number
-from penguiray.link.peers import Held, PeerNews, Peers
+from penguiray.link.peers import Held, PeerNews, Peers, epoch_of
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
 from penguiray.link.wire import unpack_frame
@@ -49,7 +49,7 @@ FINISH_S = 30.0
 class ReplicaProcess:
     """Owns the loop thread. Its methods are called from the actor's threads; the replica belongs to the loop."""
 
-    def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int, is_successor: bool) -> None:
+    def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int, generation: int) -> None:
         _tune()
         self._options = options
         self._last_node = stage.last.name
@@ -85,7 +85,8 @@ class ReplicaProcess:
             on_news=self._owner.news.set,
             inline=False,
             ask_first=None if number == 0 else self._ask_first,
-            is_successor=is_successor,
+            own_epoch=epoch_of(epoch, LinkId(stage.index, number), generation),
+            is_successor=generation > 0,
         )
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
@@ -182,6 +183,7 @@ class ReplicaProcess:
                 for keeper in self._replica.rates.values():
                     keeper.lose(link.replica)
             self._replica.outbox.set_down(link, is_down=actor is None)
+        self._replica.refused = self._peers.gone
 
     def _check(self) -> None:
         if self._failure is not None:

@@ -6,12 +6,15 @@ waiting `collect` would stop everything else.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
 
 from penguiray.actors.process import ReplicaProcess
+from penguiray.actors.pulse import Pulse
 from penguiray.actors.reader import MOST_ATTACHED, Told
 from penguiray.actors.ship import Packed, unpack_stage
 from penguiray.graph.policies import FlowOptions
@@ -45,7 +48,7 @@ class ReplicaActor:
         code: bytes,
         options: FlowOptions,
         number: int,
-        is_successor: bool,
+        generation: int,
         card: RunCard,
         outline: bytes | None,
         large: Sequence[int],
@@ -54,8 +57,9 @@ class ReplicaActor:
         self._card = card
         self._outline = outline
         self._title = title
+        self._pulse = Pulse()
         stage = unpack_stage(code, large, packed)
-        self._process = ReplicaProcess(stage, options, epoch=card.epoch, number=number, is_successor=is_successor)
+        self._process = ReplicaProcess(stage, options, epoch=card.epoch, number=number, generation=generation)
 
     def __repr__(self) -> str:
         """What Ray writes before each line that the user's code prints."""
@@ -143,9 +147,15 @@ class ReplicaActor:
         self._process.note_peers(news)
 
     @ray.method(concurrency_group="control")
-    def renew(self, ingress: int = 0) -> None:
-        """See `ReplicaProcess.renew`."""
+    def renew(self, ingress: int = 0) -> tuple[str, int]:
+        """See `ReplicaProcess.renew`; gives the host's name and the process's id."""
         self._process.renew(ingress)
+        return socket.gethostname(), os.getpid()
+
+    @ray.method(concurrency_group="peers")
+    def computes(self, pid: int) -> bool:
+        """See `Pulse.computes`."""
+        return self._pulse.computes(pid)
 
     @ray.method(concurrency_group="control")
     def stop(self, finish: bool) -> None:

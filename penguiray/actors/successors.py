@@ -67,6 +67,10 @@ class Successors:
         """See `Hands`."""
         return self._pool.actors[link]
 
+    def epoch_of(self, link: LinkId) -> int:
+        """See `Hands`."""
+        return self._pool.epoch_of(link)
+
     def tell(self, link: LinkId, news: Sequence[PeerNews], answered: Answered) -> None:
         """See `Hands`."""
         ask(self._pool.actors[link].note_peers, link, self._posting(answered), news)

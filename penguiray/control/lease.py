@@ -10,8 +10,8 @@ __all__ = ["LEASE_S", "LOOK_S", "RENEW_S", "Lease"]
 
 LEASE_S = 20.0
 """Silence that ends a lease. Longer forgives a stalled process, shorter frees resources sooner."""
-RENEW_S = 2.0
-"""How often it is renewed."""
+RENEW_S = 1.0
+"""How often it is renewed; the answer is a sign of life."""
 LOOK_S = 1.0
 """How often a replica looks at its leases, and the most that counts as silence between two looks."""
 

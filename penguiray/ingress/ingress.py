@@ -232,14 +232,17 @@ class Ingress:
     def set_down(self, replica: LinkId, *, is_down: bool) -> None:
         """A replica was lost, with all that was on its way to it; or another one took its place."""
         self._sender.set_down(replica, is_down=is_down)
-        self._losses.count += is_down
-        counters = self._counters.pop(replica, {})
-        if is_down:
-            for name, count in counters.items():
-                self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
-        elif replica.stage in self._batched:
-            self._hint_again(replica.stage)
+        if not is_down:
+            self._counters.pop(replica, None)  # a late word of the one before it may have come
+            if replica.stage in self._batched:
+                self._hint_again(replica.stage)
         self._sender.flush()
+
+    def note_loss(self, replica: LinkId, *, by_us: bool) -> None:
+        """A replica is gone for good; one that was ended by us says nothing about what it had in its hands."""
+        self._losses.count += not by_us
+        for name, count in self._counters.pop(replica, {}).items():
+            self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
 
     def _hint_again(self, stage: int) -> None:
         """Tell the batch nodes of a stage once more which calls have ended: one of them is new."""

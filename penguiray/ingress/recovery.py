@@ -11,13 +11,14 @@ All of it runs on the engine's thread, off the path of the data. The engine lend
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from penguiray.clock import Clock
 from penguiray.control.restarts import Restarts
+from penguiray.control.silence import LOST_S, SUSPECT_S
 from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.losses import Missing
 from penguiray.link.frame import LinkId
@@ -47,6 +48,10 @@ class Hands(Protocol):
 
     def place_of(self, link: LinkId) -> Any:
         """Who is a replica now, as its peers are told."""
+        ...
+
+    def epoch_of(self, link: LinkId) -> int:
+        """The epoch of what a replica sends now."""
         ...
 
     def tell(self, link: LinkId, news: Sequence[PeerNews], answered: Answered) -> None:
@@ -117,9 +122,12 @@ class Recovery:
         self._told = self._covered = 0
         self._counted = 0.0
         self._news: dict[LinkId, PeerNews] = {}
+        self._gone: dict[LinkId, tuple[int, ...]] = {}
         self._since: dict[LinkId, float] = {}
         self.down: set[LinkId] = set()
         """Replicas that were lost and have no successor yet."""
+        self.suspects: set[LinkId] = set()
+        """Replicas that are silent, and left alone."""
 
     def may_replace(self, link: LinkId) -> bool:
         """Whether the run can go on without what this replica knew, and a new one is worth a try."""
@@ -131,27 +139,52 @@ class Recovery:
         """Whether it is news that a replica cannot be reached, given the last word that was heard of it."""
         return link not in self.down and heard >= self._news.get(link, (0,))[0]
 
-    def replace(self, link: LinkId, why: str) -> None:
-        """A replica was lost: go on without it, and put another one in its place."""
-        name = self._plan.stages[link.stage].name
-        _log.warning(
-            "run %r: replica %d of %r was lost (%s) and is replaced; what it had under way is sent again",
-            self._plan.name, link.replica, name, why,
-        )  # fmt: skip
-        self.down.add(link)
-        self._losses.append(link)
-        if self._census is not None:
-            self._census.told.pop(link, None)
-        for one in self._rounds:
-            one.answers.pop(link, None)
-        self._reports.pop(link, None)
+    def suspect(self, link: LinkId) -> None:
+        """A replica is silent: others do what it has and what would come to it, and it may come back."""
+        self.suspects.add(link)
+        self._go_without(link)
+        self._tell(link, None)
+        self._look()
+
+    def clear(self, link: LinkId) -> None:
+        """A suspect has answered."""
+        self.suspects.discard(link)
         with self._lock:
-            self._watched |= self._ingress.live_roots()
-            self._ingress.set_down(link, is_down=True)
+            self._ingress.set_down(link, is_down=False)
+        self._tell(link, self._hands.place_of(link))
+
+    def replace(self, link: LinkId, why: str, *, by_us: bool = False) -> None:
+        """A replica was lost: go on without it, and put another one in its place.
+
+        Args:
+            link: Which one.
+            why: How it was lost.
+            by_us: It only was silent, and is ended for that, which says nothing about the inputs that it had.
+        """
+        _log.warning("%s was lost (%s) and is replaced; what it had under way is sent again", self._name(link), why)
+        self.down.add(link)
+        self.suspects.discard(link)
+        if not by_us:
+            self._losses.append(link)
+        self._reports.pop(link, None)
+        self._gone[link] = *self._gone.get(link, ()), self._hands.epoch_of(link)
+        self._go_without(link)
+        with self._lock:
+            self._ingress.note_loss(link, by_us=by_us)
         self._since[link] = self._clock.now()
         self._hands.create(link, self._restarts.pause_s(link))
         self._tell(link, None)
         self._look()  # whose reports a count still waits for may be the one that was lost
+
+    def _go_without(self, link: LinkId) -> None:
+        """Send a replica nothing more, and wait for nothing that it was to say."""
+        if self._census is not None:
+            self._census.told.pop(link, None)
+        for one in self._rounds:
+            one.answers.pop(link, None)
+        with self._lock:
+            self._watched |= self._ingress.live_roots()
+            self._ingress.set_down(link, is_down=True)
 
     def ready(self, link: LinkId) -> None:
         """A successor works."""
@@ -167,10 +200,28 @@ class Recovery:
         self.down.discard(link)
         self._restarts.note_start(link, failed=True)
 
+    def listen(self, silent: Mapping[LinkId, float]) -> list[LinkId]:
+        """How long replicas have been silent, in seconds; gives those that are to be replaced for it."""
+        for link, silent_s in silent.items():
+            if link in self.suspects and silent_s < SUSPECT_S:
+                _log.warning("%s answers again", self._name(link))
+                self.clear(link)
+            elif link not in self.suspects and silent_s >= SUSPECT_S:
+                _log.warning(
+                    "%s has not answered for %.0f s; what it has under way is sent to others",
+                    self._name(link),
+                    silent_s,
+                )
+                self.suspect(link)
+        return [link for link, silent_s in silent.items() if silent_s >= LOST_S]
+
+    def _name(self, link: LinkId) -> str:
+        return f"run {self._plan.name!r}: replica {link.replica} of {self._plan.stages[link.stage].name!r}"
+
     @property
     def is_busy(self) -> bool:
         """Whether something is to be found out, or inputs are under way that were so at a loss; `tick` is due then."""
-        return bool(self.down or self._rounds or self._census or self._watched)
+        return bool(self.down or self.suspects or self._rounds or self._census or self._watched)
 
     def waiting(self, for_s: float) -> set[int]:
         """Stages that have waited longer than that for a replica."""
@@ -183,7 +234,7 @@ class Recovery:
         All that is known is told each time: one that was opened meanwhile may have heard of nothing yet.
         """
         self._words += 1
-        self._news[link] = (self._words, link, place)
+        self._news[link] = (self._words, link, place, self._gone.get(link, ()))
         news, losses = list(self._news.values()), len(self._losses)
         self._ask_all(lambda to, answered: self._hands.tell(to, news, answered), lambda *_: self._note_told(losses))
 
@@ -212,7 +263,7 @@ class Recovery:
 
     def _compare(self, before: Missing | None, answers: dict[LinkId, Held], is_whole: bool) -> None:
         """Look at what replicas hold, once their reports of what they had finished are here."""
-        told = {link: number for link, (number, _) in answers.items() if link not in self.down}
+        told = {link: number for link, (number, _) in answers.items() if link not in self.down | self.suspects}
         held = {one for _, ids in answers.values() for one in ids}
         self._census = _Census(before, told, held, self._clock.now(), is_whole)
         self._look()
@@ -268,9 +319,10 @@ class Recovery:
             self._count_soon()
 
     def _send_again(self, before: Missing, missing: Missing, *, is_whole: bool) -> None:
-        stage = self._plan.stages[self._losses[self._covered - 1].stage]
+        last = self._losses[self._covered - 1] if self._covered else LinkId(0, 0)
+        covered = self._covered if is_whole and not self.suspects else None
         with self._lock:
-            again, dead = self._ingress.recover(before, missing, self._covered if is_whole else None, stage)
+            again, dead = self._ingress.recover(before, missing, covered, self._plan.stages[last.stage])
         if again or dead:
             _log.warning("run %r: %d inputs are sent again, %d are given up on", self._plan.name, again, dead)
 
@@ -281,7 +333,7 @@ class Recovery:
 
         `then` is told whether nobody was given up on that lives.
         """
-        asked = _Round(set(self._hands.working()), then, self._clock.now())
+        asked = _Round(set(self._hands.working()) - self.suspects, then, self._clock.now())
         self._rounds.append(asked)
         for link in list(asked.left):
             ask(link, lambda link, answer: self._take_answer(asked, link, answer))
@@ -290,7 +342,9 @@ class Recovery:
 
     def _take_answer(self, asked: _Round, link: LinkId, answer: Held | None) -> None:
         asked.left.discard(link)
-        if answer is not None and link not in self.down:  # whoever is lost meanwhile has a round of its own
+        if (
+            answer is not None and link not in self.down | self.suspects
+        ):  # whoever is lost meanwhile has a round of its own
             asked.answers[link] = answer
         if not asked.left:
             self._finish(asked)
@@ -298,4 +352,4 @@ class Recovery:
     def _finish(self, asked: _Round) -> None:
         if asked in self._rounds:
             self._rounds.remove(asked)
-            asked.then(asked.answers, asked.left <= self.down)
+            asked.then(asked.answers, asked.left <= self.down | self.suspects)

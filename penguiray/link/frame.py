@@ -69,7 +69,8 @@ class Frame:
     link: LinkId
     """Where it goes."""
     epoch: int
-    """Epoch of the sender. By type only: a run has one epoch for its life, and nothing is refused for it yet."""
+    """Epoch of the sender: that of the run for the caller's side, and of each replica one of its own. Of a replica that
+    was replaced nothing is taken any more, however late it arrives."""
     sequence: int
     """Number of the frame on its link, from 0; puts frames back in order where the transport may not."""
     kind: Kind

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 
 from penguiray.clock import Clock
@@ -77,6 +77,7 @@ class Replica:
         on_news: Callable[[], None],
         inline: bool,
         ask_first: AskFirst | None = None,
+        own_epoch: int = 0,
         is_successor: bool = False,
     ) -> None:
         """Wire a replica up.
@@ -91,6 +92,7 @@ class Replica:
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
             ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
+            own_epoch: Epoch of what it sends.
             is_successor: Whether it takes the place of one that was lost.
         """
         self._cancelled = Cancelled()
@@ -105,7 +107,9 @@ class Replica:
         self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         overlaps = stage.concurrency > 1 or any(node.options.retry_or_none for node in stage.nodes)
         self._inbox = Inbox(one_of_a_key=overlaps and not (stage.is_fold or stage.is_join))
-        self.sender = Sender(transport, options, epoch=epoch, source=stage.index)
+        self.refused: Container[int] = ()
+        """Epochs of senders that were replaced, of which nothing is taken."""
+        self.sender = Sender(transport, options, epoch=own_epoch or epoch, source=stage.index)
         """Links to the next stages; see `connect`."""
         self._stage = stage
         counters = {node.spec.name: node.count for node in self._nodes}
@@ -182,6 +186,9 @@ class Replica:
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
         sequence = frame.sequence
+        if frame.epoch in self.refused:
+            on_taken(Feedback(sequence, 0.0))
+            return
         if self._cancelled.has_any and frame.kind.is_data:
             frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
 

@@ -17,11 +17,12 @@ from functools import partial
 from typing import Any
 
 from penguiray.clock import Clock
+from penguiray.control.silence import Silence
 from penguiray.errors import PenguirayError, ReplicaLost
 from penguiray.ingress.recovery import Answered, Recovery
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.peers import PeerNews, Peers
+from penguiray.link.peers import PeerNews, Peers, epoch_of
 from penguiray.link.report import Report
 from penguiray.link.transport import Transport
 from penguiray.link.wire import carry_small
@@ -31,6 +32,9 @@ from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
 
 __all__ = ["MOMENTS", "Faults", "SimulatedEngine"]
+
+CUT_S = (0.5, 30.0)
+"""How long a process is cut off."""
 
 MOMENTS = (
     "a frame leaves",
@@ -42,7 +46,7 @@ MOMENTS = (
     "it says what it holds",
     "a successor opens",
 )
-"""When a process may die."""
+"""When a process may die, or be cut off."""
 
 _NOTICE_S = 0.03
 """Longest until a death is noticed."""
@@ -59,16 +63,21 @@ class Faults:
 
     kills: int = 3
     """Most processes that die."""
+    cuts: int = 0
+    """Most times that a process is cut off: for a while nothing reaches it, or nothing that it sends arrives, or both.
+    Then all of it arrives, also what comes from one that was replaced meanwhile."""
     chance: float = 0.05
-    """That one dies, at each of the moments that comes."""
+    """That one dies, and that one is cut off, at each of the moments that comes."""
     moments: Sequence[str] = MOMENTS
-    """The moments at which one may die."""
+    """The moments at which that may happen."""
     cpus: int = 2
     """For which the flow is planned: a stage may have so many replicas."""
     delay_s: float = 0.01
     """Longest time that anything is on its way, besides what goes before it."""
     deaths: list[tuple[float, str, LinkId]] = field(default_factory=list)
     """Time, moment and replica of each death."""
+    silences: list[tuple[float, float, str, LinkId]] = field(default_factory=list)
+    """Beginning, end, direction (in, out, or both) and replica of each time that one was cut off."""
 
     def histogram(self) -> Counter[str]:
         """How many died at each moment."""
@@ -78,13 +87,16 @@ class Faults:
 class _Member:
     """A process: its replica, and who it thinks the others are."""
 
-    def __init__(self, link: LinkId) -> None:
+    def __init__(self, link: LinkId, generation: int) -> None:
         self.link = link
+        self.generation = generation
         self.replica: Replica
         self.places: dict[LinkId, _Member] = {}
         self.peers = Peers()
         self.task: asyncio.Task[None] | None = None
         self.is_alive = True
+        self.deaf_until = 0.0
+        self.mute_until = 0.0
         self.silent_from = float("inf")
         """What would arrive later than that was still with it when it died."""
         self.has_news = False
@@ -111,6 +123,7 @@ class SimulatedEngine(LocalEngine):
         self._places: dict[LinkId, _Member] = {}
         self._opened: set[LinkId] = set()
         self._arrivals: dict[tuple[_Member | None, _Member, str], float] = {}
+        self._silence = Silence(clock.now())
         self._is_ticking = False
         self._heard_at = 0.0
         super().__init__(plan, seed=seed, clock=clock, loop=loop)
@@ -127,8 +140,9 @@ class SimulatedEngine(LocalEngine):
 
     # -- processes
 
-    def _replica(self, stage: Stage, number: int, *, is_successor: bool = False) -> Replica:
-        member = self._members[LinkId(stage.index, number)] = _Member(LinkId(stage.index, number))
+    def _replica(self, stage: Stage, number: int, *, generation: int = 0) -> Replica:
+        link = LinkId(stage.index, number)
+        member = self._members[link] = _Member(link, generation)
 
         def refuse(root: int, message_id: int, error: CarriedError) -> None:
             member.replica.outbox.refuse(root, message_id, error)
@@ -143,7 +157,8 @@ class SimulatedEngine(LocalEngine):
             on_news=lambda: self._note_member(member),
             inline=True,
             ask_first=partial(self._ask_first, member) if number else None,
-            is_successor=is_successor,
+            own_epoch=epoch_of(self._epoch, link, generation),
+            is_successor=generation > 0,
         )
         for edge in stage.edges:
             member.replica.connect(edge.target, self.plan.stages[edge.target].replicas)
@@ -154,18 +169,44 @@ class SimulatedEngine(LocalEngine):
         member.task = asyncio.current_task()
         self._opened.add(link)
         try:
-            await super()._run(link)
-        except asyncio.CancelledError:
-            if member.is_alive:
-                raise
+            await member.replica.run()
+        except BaseException as error:
+            if not member.is_alive:
+                return
+            if self._state != "stopped":
+                self._fail(link, error)
+            raise
 
-    def _fail(self, link: LinkId, error: BaseException) -> None:
-        if self._members[link].is_alive:
-            super()._fail(link, error)
+    def _send(
+        self, sender: _Member | None, receiver: _Member | None, function: Callable[..., None], *arguments: Any
+    ) -> None:
+        """Something is on its way; None is the caller's side."""
+        self._loop.call_at(self._arrival(sender, receiver), function, *arguments)
 
-    def _later(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Something is on its way."""
-        self._loop.call_later(self._chance.uniform(0.0, self._faults.delay_s), function, *arguments)
+    def _arrival(self, sender: _Member | None, receiver: _Member | None) -> float:
+        """When it will be there, if nothing goes before it."""
+        begins = max(
+            self.clock.now(),
+            0.0 if sender is None else sender.mute_until,
+            0.0 if receiver is None else receiver.deaf_until,
+        )
+        return begins + self._chance.uniform(0.0, self._faults.delay_s)
+
+    def _may_fail(self, member: _Member | None, moment: str) -> None:
+        """One of the moments has come: a process may die, or be cut off."""
+        self._may_be_cut_off(member, moment)
+        self._may_die(member, moment)
+
+    def _may_be_cut_off(self, member: _Member | None, moment: str) -> None:
+        faults, now = self._faults, self.clock.now()
+        if member is None or len(faults.silences) >= faults.cuts or max(member.deaf_until, member.mute_until) > now:
+            return
+        if moment in faults.moments and self._chance.random() < faults.chance:
+            until, way = now + self._chance.uniform(*CUT_S), self._chance.choice(["in", "out", "both"])
+            member.deaf_until = until if way != "out" else 0.0
+            member.mute_until = until if way != "in" else 0.0
+            faults.silences.append((now, until, way, member.link))
+            self._start_ticking()
 
     def _may_die(self, member: _Member | None, moment: str) -> None:
         faults = self._faults
@@ -177,25 +218,33 @@ class SimulatedEngine(LocalEngine):
             self._kill(member, moment)
 
     def _kill(self, member: _Member, moment: str) -> None:
-        now = self.clock.now()
-        self._faults.deaths.append((now, moment, member.link))
-        member.is_alive = False
-        member.silent_from = now + self._chance.uniform(0.0, self._faults.delay_s)
-        if member.task is not None:
-            member.task.cancel()
+        self._faults.deaths.append((self.clock.now(), moment, member.link))
+        self._end(member)
         self._loop.call_later(self._chance.uniform(0.0, _NOTICE_S), self._notice, member, moment)
 
+    def _end(self, member: _Member) -> None:
+        member.is_alive = False
+        member.silent_from = self.clock.now() + self._chance.uniform(0.0, self._faults.delay_s)
+        if member.task is not None:
+            member.task.cancel()
+
     def _notice(self, member: _Member, moment: str) -> None:
+        self._lose(member, f"it died when {moment}")
+
+    def _lose(self, member: _Member, why: str, *, by_us: bool = False) -> None:
         link = member.link
         if self._members[link] is not member or link in self._recovery.down or self._state != "running":
             return
+        if by_us:  # it goes on for a while, as on a host that is cut off
+            self._loop.call_later(self._chance.uniform(0.0, CUT_S[1]), self._end, member)
         if self._recovery.may_replace(link):
-            self._recovery.replace(link, f"it died when {moment}")
+            self._silence.forget(link)
+            self._recovery.replace(link, why, by_us=by_us)
             self._start_ticking()
             return
         name = self.plan.stages[link.stage].name
         with self.lock:
-            self.ingress.fail(ReplicaLost(f"replica {link.replica} of {name!r} died when {moment}", node=name))
+            self.ingress.fail(ReplicaLost(f"replica {link.replica} of {name!r} was lost: {why}", node=name))
 
     def _start_ticking(self) -> None:
         if not self._is_ticking:
@@ -203,8 +252,17 @@ class SimulatedEngine(LocalEngine):
             self._loop.call_later(_TICK_S, self._tick)
 
     def _tick(self) -> None:
+        now = self.clock.now()
+        members = [self._members[link] for link in self._opened if link.stage not in self.plan.unrepeatable]
+        cut_off = [member for member in members if max(member.deaf_until, member.mute_until) > now]
+        for member in members:
+            if member not in cut_off and member.is_alive:
+                self._silence.heard(member.link)
+        silent = self._silence.look([member.link for member in members], now)
+        for link in self._recovery.listen(silent):
+            self._lose(self._members[link], "it was silent", by_us=True)
         self._recovery.tick()
-        self._is_ticking = self._recovery.is_busy
+        self._is_ticking = self._recovery.is_busy or bool(cut_off)
         if self._is_ticking and self.clock.now() > self._heard_at + _STILL_S:
             self._is_ticking = False
             with self.lock:
@@ -220,22 +278,21 @@ class SimulatedEngine(LocalEngine):
             return
         receiver = (self._places if sender is None else sender.places)[frame.link]
         way = (sender, receiver, _lane(frame.kind))
-        arrival = self.clock.now() + self._chance.uniform(0.0, self._faults.delay_s)
-        arrival = self._arrivals[way] = max(arrival, self._arrivals.get(way, 0.0) + 1e-9)
+        arrival = self._arrivals[way] = max(self._arrival(sender, receiver), self._arrivals.get(way, 0.0) + 1e-9)
         self._loop.call_at(arrival, self._arrive, sender, receiver, frame)
-        self._may_die(sender, "a frame leaves")
+        self._may_fail(sender, "a frame leaves")
 
     def _arrive(self, sender: _Member | None, receiver: _Member, frame: Frame) -> None:
         if sender is not None and self.clock.now() > sender.silent_from:
             return
-        self._may_die(receiver, "a frame came")
+        self._may_fail(receiver, "a frame came")
         if receiver.is_alive:
             receiver.replica.receive(shuffled(frame, self._rng), partial(self._taken, sender, receiver))
 
     def _taken(self, sender: _Member | None, receiver: _Member, feedback: Feedback) -> None:
-        self._may_die(receiver, "a frame was taken")
+        self._may_fail(receiver, "a frame was taken")
         if receiver.is_alive:
-            self._later(self._answer, sender, receiver, feedback)
+            self._send(receiver, sender, self._answer, sender, receiver, feedback)
 
     def _answer(self, sender: _Member | None, receiver: _Member, feedback: Feedback) -> None:
         link = receiver.link
@@ -252,17 +309,17 @@ class SimulatedEngine(LocalEngine):
         member.has_news = True
         if not member.is_collected:
             member.is_collected = True
-            self._later(self._collect, member)
+            self._send(None, member, self._collect, member)
 
     def _collect(self, member: _Member) -> None:
-        self._may_die(member, "a report is due")
+        self._may_fail(member, "a report is due")
         if not member.is_alive:
             return
         member.has_news = False
         report = member.replica.outbox.take_report()
         carry_small(report, self.plan.options.max_message_bytes, node=self.plan.stages[member.link.stage].last.name)
-        self._later(self._bring, member, report)
-        self._may_die(member, "a report left")
+        self._send(member, None, self._bring, member, report)
+        self._may_fail(member, "a report left")
 
     def _bring(self, member: _Member, report: Report) -> None:
         if self._members[member.link] is not member or self._state == "stopped":
@@ -276,9 +333,9 @@ class SimulatedEngine(LocalEngine):
             self._note_member(member)
 
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
-        for replica in list(self._replicas.values()):
-            self.call_soon(self._later, replica.note_cancelled, roots, calls)
-            self.call_soon(self._later, replica.drop_cancelled)
+        for member in list(self._members.values()):
+            self.call_soon(self._send, None, member, member.replica.note_cancelled, roots, calls)
+            self.call_soon(self._send, None, member, member.replica.drop_cancelled)
 
     async def _ask_first(self, member: _Member, place: int, begun: int, want: int) -> Grant:
         while True:
@@ -299,12 +356,16 @@ class SimulatedEngine(LocalEngine):
         """See `Hands`."""
         return self._members[link]
 
+    def epoch_of(self, link: LinkId) -> int:
+        """See `Hands`."""
+        return epoch_of(self._epoch, link, self._members[link].generation)
+
     def tell(self, link: LinkId, news: Sequence[PeerNews], answered: Answered) -> None:
         """See `Hands`."""
-        self._later(self._hear, self._members[link], news, answered)
+        self._send(None, self._members[link], self._hear, self._members[link], news, answered)
 
     def _hear(self, member: _Member, news: Sequence[PeerNews], answered: Answered) -> None:
-        self._may_die(member, "a loss is told")
+        self._may_fail(member, "a loss is told")
         for link, place in member.peers.new(news) if member.is_alive else ():
             if place is not None:
                 member.places[link] = place
@@ -314,15 +375,16 @@ class SimulatedEngine(LocalEngine):
                 for keeper in member.replica.rates.values():
                     keeper.lose(link.replica)
             member.replica.outbox.set_down(link, is_down=place is None)
-        self._later(answered, member.link, None)
+        member.replica.refused = member.peers.gone
+        self._send(member, None, answered, member.link, None)
 
     def ask_held(self, link: LinkId, answered: Answered) -> None:
         """See `Hands`."""
-        self._later(self._say_held, self._members[link], answered)
+        self._send(None, self._members[link], self._say_held, self._members[link], answered)
 
     def _say_held(self, member: _Member, answered: Answered) -> None:
-        self._may_die(member, "it says what it holds")
-        self._later(answered, member.link, member.replica.held() if member.is_alive else None)
+        self._may_fail(member, "it says what it holds")
+        self._send(member, None, answered, member.link, member.replica.held() if member.is_alive else None)
 
     def create(self, link: LinkId, after_s: float) -> None:
         """See `Hands`."""
@@ -331,7 +393,9 @@ class SimulatedEngine(LocalEngine):
 
     def _create(self, link: LinkId) -> None:
         if self._state == "running":
-            self._replicas[link] = self._replica(self.plan.stages[link.stage], link.replica, is_successor=True)
+            self._replicas[link] = self._replica(
+                self.plan.stages[link.stage], link.replica, generation=self._members[link].generation + 1
+            )
             self._members[link].places = dict(self._members)
             self._tasks.append(self._loop.create_task(self._open_successor(self._members[link])))
 
@@ -339,7 +403,7 @@ class SimulatedEngine(LocalEngine):
         link = member.link
         await member.replica.set_up_host()
         await member.replica.open()
-        self._may_die(member, "a successor opens")
+        self._may_fail(member, "a successor opens")
         if not member.is_alive:
             self._recovery.failed(link)
             return  # its death is noticed as any other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -120,6 +121,30 @@ def test_a_sum_counts_each_message_once_though_those_before_it_are_killed(tmp_pa
         results = Counter(killing(iter(run.map([4 * x + 3 for x in range(300)])), tmp_path, every=200, kills=3))
     parts = [(4 * x + 3) * 10 + y for x in range(300) for y in range(3)]
     assert results == Counter([*(part + 1 for part in parts), sum(parts)])
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_what_a_paused_replica_has_is_done_elsewhere_and_it_goes_on_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "penguiray")
+    flow = pr.Flow(made(Halve, tmp_path, replicas=2, fuse=False) >> made(Batched, tmp_path, batch=pr.Batch(max_size=8)))
+    inputs = range(600)
+    wanted = Counter(x // 2 * 3 for x in inputs)
+    with flow.start() as run:
+        paused = next(pid for pid, name in alive(tmp_path).items() if name == "Halve")
+        results = iter(run.map(inputs))
+        found = Counter(next(results) for _ in range(50))
+        os.kill(paused, signal.SIGSTOP)
+        try:
+            found += Counter(results)
+        finally:
+            os.kill(paused, signal.SIGCONT)
+        assert found == wanted
+        until(lambda: "answers again" in caplog.text, bool, PATIENCE_S)
+        assert Counter(run.map(inputs)) == wanted
+        assert paused in alive(tmp_path)
+    assert "has not answered for" in caplog.text
 
 
 class Numbers(Registered):

@@ -360,4 +360,12 @@ MUTANTS = (
         "losses", "a message that fails the second time is not known to have failed before", "ingress/losses.py",
         "elif failure.message_id not in failed:", "else:", LOSSY,
     ),
+    Mutant(
+        "losses", "nothing is taken of an old epoch", "runtime/replica.py",
+        "if frame.epoch in self.refused:", "if False:", ("unit/runtime/test_refused_epochs.py",),
+    ),
+    Mutant(
+        "losses", "who is ended by us says nothing about its inputs", "ingress/ingress.py",
+        "self._losses.count += not by_us", "self._losses.count += 1", LOSSY,
+    ),
 )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -173,3 +175,21 @@ def test_a_loop_that_is_held_up_delays_who_attaches_and_makes_room_for_no_ninth(
         assert [run.ask(tmp_path) for run in others] == [tmp_path.name] * MOST_ATTACHED
         for run in others:
             run.stop()
+
+
+@pr.node(replicas=1)
+def process(number: int) -> int:
+    return os.getpid()
+
+
+def test_a_program_that_attached_has_to_attach_again_when_a_replica_was_lost(ray_cluster: str) -> None:
+    with pr.Flow(process, name="killed").start() as owner:
+        run = pr.attach("killed")
+        before = run.ask(1)
+        os.kill(before, signal.SIGKILL)
+        with pytest.raises(pr.RunClosed, match="lost a replica"):
+            run.ask(2, timeout_s=60)
+        after = owner.ask(3)
+        assert after != before
+        with attached("killed", 60) as again:
+            assert again.ask(4) == after

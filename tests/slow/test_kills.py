@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from test_losses import Batched, Halve, Spread, Wait, kill, made, reference
+from drivers import until
+from test_losses import Batched, Halve, Spread, Wait, alive, kill, made, reference
 
 import penguiray as pr
 
@@ -42,3 +46,25 @@ def test_a_hundred_killed_replicas_lose_nothing_and_give_nothing_twice(tmp_path:
     assert found == Counter(y for x in sent for y in reference(x))
     assert (status.inputs_live, status.inputs_done, status.dead_letters) == (0, len(sent), 0)
     assert min(Counter(killed).values()) >= 10, Counter(killed)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_replica_that_stays_paused_is_replaced_and_what_it_says_late_is_refused(tmp_path: Path) -> None:
+    graph = made(Halve, tmp_path, replicas=2, fuse=False) >> made(Wait, tmp_path, fuse=False)
+    inputs = range(600)
+    wanted = Counter(x // 2 + 1 for x in inputs)
+    with pr.Flow(graph).start() as run:
+        before = {pid for pid, name in alive(tmp_path).items() if name == "Halve"}
+        results = iter(run.map(inputs))
+        found = Counter(next(results) for _ in range(50))
+        paused = before.pop()
+        os.kill(paused, signal.SIGSTOP)
+        found += Counter(results)
+        assert found == wanted
+        new = until(
+            lambda: {p for p, name in alive(tmp_path).items() if name == "Halve"} - before - {paused}, bool, 60.0
+        )
+        with suppress(ProcessLookupError):
+            os.kill(paused, signal.SIGCONT)
+        assert Counter(run.map(inputs)) == wanted
+        assert len(new) == 1

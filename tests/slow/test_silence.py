@@ -42,6 +42,12 @@ def pid(number: int) -> int:
     return os.getpid()
 
 
+@pr.node(replicas=1, fuse=False)
+def behind(numbers: list[int]) -> int:
+    """The process of a replica that is not replaced, since a join is before it."""
+    return os.getpid()
+
+
 class Late:
     def __init__(self, ready: Path) -> None:
         self.ready = ready
@@ -75,7 +81,7 @@ def late(ray_cluster: str, ready: Path) -> Iterator[Silent]:
 @pytest.fixture(scope="module", autouse=True)
 def paused(ray_cluster: str) -> Iterator[Silent]:
     """A run whose replica stands still."""
-    owner = pr.Flow(pid, name="paused").start()
+    owner = pr.Flow(pid >> pr.join(name="gather") >> behind, name="paused").start()
     run = attached("paused", 60)
     silent = Silent(owner, run, run.ask(1), time.monotonic())
     os.kill(silent.pid, signal.SIGSTOP)

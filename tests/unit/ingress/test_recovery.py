@@ -67,8 +67,11 @@ class Run:
     def place_of(self, link: LinkId) -> Any:
         return f"successor of {link.replica}"
 
+    def epoch_of(self, link: LinkId) -> int:
+        return 100 + link.replica
+
     def tell(self, link: LinkId, news: Sequence[PeerNews], answered: Answered) -> None:
-        self.told.append((link, [one for _, one, place in news if place is None], answered))
+        self.told.append((link, [one for _, one, place, _gone in news if place is None], answered))
 
     def ask_held(self, link: LinkId, answered: Answered) -> None:
         self.asked.append((link, answered))
@@ -104,7 +107,7 @@ def run() -> Run:
 
 def test_what_the_lost_one_had_is_sent_again_once_two_counts_have_missed_it(run: Run) -> None:
     run.recovery.replace(A, "it was killed")
-    assert (run.created, [(link, down) for link, down, _ in run.told]) == ([(A, 0.0)], [(B, [A]), (C, [A])])
+    assert (run.created, {link: down for link, down, _ in run.told}) == ([(A, 0.0)], {B: [A], C: [A]})
     assert run.asked == [], "they must have heard of it before they say what they hold"
     run.hear()
     run.say()
@@ -204,3 +207,43 @@ def test_a_replica_that_others_cannot_reach_is_news_unless_they_have_not_heard_o
     assert not run.recovery.is_news(A, heard=1)
     assert run.recovery.is_news(A, heard=2)
     assert run.recovery.is_news(B, heard=0)
+
+
+def test_others_do_what_a_silent_replica_has_until_it_answers_again(run: Run) -> None:
+    assert run.recovery.listen({A: 1.0, B: 4.9, C: 0.0}) == []
+    assert run.told == []
+    assert run.recovery.listen({A: 5.0, B: 1.0, C: 0.0}) == []
+    assert {link: down for link, down, _ in run.told} == {B: [A], C: [A]}
+    run.hear()
+    run.say()
+    run.say()
+    assert run.sent() == [0]
+    assert {frame.link for frame in run.wire.frames} <= {B, C}
+    assert run.created == []
+    assert run.recovery.listen({A: 6.0, B: 0.0, C: 0.0}) == []
+    assert run.recovery.listen({A: 0.5, B: 0.0, C: 0.0}) == []
+    assert {link: down for link, down, _ in run.told} == {A: [], B: [], C: []}, "it is there again"
+
+
+def test_one_that_stays_silent_is_to_be_replaced_and_that_says_nothing_about_its_inputs(run: Run) -> None:
+    run.recovery.listen({A: 5.0})
+    assert run.recovery.listen({A: 15.0}) == [A]
+    run.recovery.replace(A, "it has not answered for 15 s", by_us=True)
+    assert (run.recovery.suspects, run.recovery.down) == (set(), {A})
+    for _ in range(20):
+        run.clock.time += 6.0
+        run.recovery.tick()
+        run.hear()
+        run.say()
+        run.say()
+    assert run.ingress.dead_letters.total == 0
+    assert set(run.sent()) == {0}
+
+
+def test_peers_are_told_of_which_epochs_nothing_is_taken_any_more(run: Run) -> None:
+    heard: list[tuple[int, ...]] = []
+    run.tell = lambda link, news, answered: heard.extend(gone for _, _, _, gone in news)  # type: ignore[method-assign]
+    run.recovery.suspect(A)
+    assert set(heard) == {()}, "it may come back"
+    run.recovery.replace(A, "it was silent", by_us=True)
+    assert heard[-1] == (100,)
