@@ -161,6 +161,8 @@ class ReplicaProcess:
             Exception: The replica cannot go on, and why.
         """
         outbox = self._replica.outbox
+        if outbox.waits_to_be_known:  # who asks again has the last report
+            self._loop.call_soon_threadsafe(outbox.note_known)
         take = functools.partial(self._on_loop, outbox.take_report)
         return self._owner.report(self._check, take, outbox.note_results), self._owner.calls(self._running)
 

@@ -11,7 +11,7 @@ from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.joins import Joins
 from penguiray.ingress.losses import Losses, Missing
-from penguiray.ingress.replays import ALONE
+from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
@@ -174,7 +174,6 @@ class Ingress:
             self.on_cancel([], [call.number])
         if call.number in self._open:
             self._close(call)
-        self._losses.go_on()
         self._sender.flush()
 
     def cancel(self, trace_id: str) -> int:
@@ -218,15 +217,16 @@ class Ingress:
         stage = self._plan.stages[report.stage]
         for root, message_id in report.parked:
             self._roots.park(stage, root, message_id)
+        for root, message_id in report.begun:
+            self._losses.note_begun(replica, report.stage, root, message_id)
         self._counters[replica] = report.counters
         for (root, message_id, index), value in zip(report.streamed, report.results, strict=False):
-            if self._losses.is_new(root, message_id, index):
+            if self._losses.is_new(stage.index, root, message_id, index):
                 self._deliver(stage, root, message_id, [value])
         self._take_finished(stage, report)
         for failure in report.failures:
             self._take_failure(stage, failure, report.destinations.get(failure.message_id))
         self._losses.forget(self._joins.look(report))
-        self._losses.go_on()
         self._sender.flush()
 
     def set_down(self, replica: LinkId, *, is_down: bool) -> None:
@@ -240,7 +240,7 @@ class Ingress:
 
     def note_loss(self, replica: LinkId, *, by_us: bool) -> None:
         """A replica is gone for good; one that was ended by us says nothing about what it had in its hands."""
-        self._losses.count += not by_us
+        self._losses.note_loss(replica, by_us=by_us)
         for name, count in self._counters.pop(replica, {}).items():
             self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
 
@@ -274,7 +274,6 @@ class Ingress:
         """Inputs of these calls were given up: what waits for them at joins, or for their being done, need not."""
         for number in calls & self._open.keys():
             self._joins.close_keys(self._open[number])
-        self._losses.go_on()
         self._sender.flush()
 
     def _give_up_on(self, root: int, stage: Stage) -> None:
@@ -283,7 +282,7 @@ class Ingress:
         if failure is not None:
             self._end_failed(root, failure)
             return
-        why = f"replicas die of it: the last {ALONE} times nothing else that was lost before was under way"
+        why = f"replicas die of it: {DEATHS} did so while they were at it, after it had been lost twice before"
         if root not in self._losses:
             why = "it is the sum of a fold, which cannot be given again"
         error = ReplicaLost(f"input {position} of its call was lost with a replica of {name!r}; {why}", node=name)

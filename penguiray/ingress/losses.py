@@ -6,13 +6,15 @@ told twice, and the second time is no news.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from penguiray.ingress.replays import Replays
 from penguiray.ingress.roots import Roots
 from penguiray.link.failure import Failure
+from penguiray.link.frame import LinkId
 from penguiray.link.ids import call_of, child_ids
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import Sender
@@ -28,17 +30,7 @@ Missing = Mapping[int, frozenset[int]]
 """What of each input is in nobody's hands; see `Roots.missing`."""
 
 _NONE: frozenset[int] = frozenset()
-
-
-class _Moving:
-    """Inputs that can be sent again and do not wait at a join for others: those may wait for the next suspect."""
-
-    def __init__(self, roots: Roots, inputs: Container[int]) -> None:
-        self._roots = roots
-        self._inputs = inputs
-
-    def __contains__(self, root: object) -> bool:
-        return isinstance(root, int) and root in self._inputs and self._roots.stuck_at(root) is None
+_NO_FACTS = Facts()
 
 
 class Losses:
@@ -63,7 +55,7 @@ class Losses:
         self._failures: dict[int, set[int]] = {}
         self._failed: dict[int, Failure] = {}
         self._known: tuple[dict[int, Any], ...] = (self._inputs, self._streamed, self._failures, self._failed)
-        self._moving = _Moving(roots, self._inputs)
+        self._begun: dict[LinkId, tuple[int, int, int]] = {}
         self.count = 0
         """Losses of replicas so far."""
 
@@ -88,9 +80,9 @@ class Losses:
         for known in self._known:
             known.clear()
 
-    def is_new(self, root: int, message_id: int, index: int) -> bool:
+    def is_new(self, stage: int, root: int, message_id: int, index: int) -> bool:
         """Whether a result that came before its message was finished did not come already, before a loss."""
-        if self._roots.is_finished(root, message_id):
+        if self._roots.is_finished(stage, root, message_id):
             return False
         given = self._streamed.setdefault(root, {})
         if index < given.get(message_id, 0):
@@ -138,20 +130,30 @@ class Losses:
         again, given_up = self._replays.lose(
             [root for root in lost if root not in dead], covered=covered, losses=self.count
         )
-        self._replays.settle(self._roots)
-        again += self._replays.next(self._moving, losses=self.count)
         self._send(again)
+        self._replays.settle(self._roots)
         return len(again), given_up + dead if covered is not None else given_up
 
-    def go_on(self) -> None:
-        """Send the next suspects again, if some wait and those before them are done."""
-        if self._replays.waits:
-            self._send(self._replays.next(self._moving, losses=self.count))
+    def note_begun(self, replica: LinkId, stage: int, root: int, message_id: int) -> None:
+        """A replica is about to begin a message of a suspect; it has one of them at a time."""
+        self._begun[replica] = stage, root, message_id
+
+    def note_loss(self, replica: LinkId, *, by_us: bool) -> None:
+        """A replica is gone for good; one that was ended by us says nothing about what it had in its hands."""
+        self.count += not by_us
+        stage, root, message_id = self._begun.pop(replica, (0, 0, 0))
+        if not by_us and root in self._roots and not self._roots.is_finished(stage, root, message_id):
+            self._replays.blame(root)
 
     def _send(self, roots: list[int]) -> None:
         for _, mine in groupby(roots, key=call_of):
             again = list(mine)
             facts = self._facts_of(again)
+            if self._replays.suspects:
+                facts = {
+                    root: replace(facts.get(root, _NO_FACTS), is_suspect=root in self._replays.suspects)
+                    for root in again
+                }
             for place, stage in enumerate(self._plan.sources):
                 values = [self._inputs[root][place] for root in again]
                 self._sender.offer_all(stage, Messages(again, child_ids(again, stage), values, facts))

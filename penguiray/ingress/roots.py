@@ -70,8 +70,8 @@ class Roots(Protocol):
         """
         ...
 
-    def is_finished(self, root: int, message_id: int) -> bool:
-        """Whether a message is finished, or its root is not followed."""
+    def is_finished(self, stage: int, root: int, message_id: int) -> bool:
+        """Whether a message of a stage is finished, or its root is not followed."""
         ...
 
     def drop(self, roots: Iterable[int]) -> None:
@@ -169,9 +169,9 @@ class StraightRoots:
                 return True
         return False
 
-    def is_finished(self, root: int, message_id: int) -> bool:  # noqa: ARG002 - see announce
-        """See `Roots`; asked only of stages that give several."""
-        return root not in self._reported
+    def is_finished(self, stage: int, root: int, message_id: int) -> bool:  # noqa: ARG002 - a root has one in a stage
+        """See `Roots`."""
+        return root not in self._reported or bool(self._reported[root] & (1 << stage))
 
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""
@@ -259,7 +259,7 @@ class GeneralRoots:
         }
         return {root: ids for root, ids in found.items() if ids}
 
-    def is_finished(self, root: int, message_id: int) -> bool:
+    def is_finished(self, stage: int, root: int, message_id: int) -> bool:  # noqa: ARG002 - ids name their stages
         """See `Roots`."""
         ledger = self._ledgers.get(root)
         return ledger is None or message_id in ledger.finished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 __all__ = ["NO_FACTS", "NO_HOPS", "NO_KEYS", "PRIORITIES", "PRIORITY", "Facts", "Hops", "MessageQueue", "Messages"]
@@ -29,6 +29,8 @@ class Facts:
     """What the caller sent along."""
     deadline: float | None = None
     """When the caller's patience ends, on this process's clock. On the wire it is the seconds that remain."""
+    is_suspect: bool = False
+    """Not said by the caller: replicas may have died of it, so that it is worked on alone, and said when it begins."""
 
     @property
     def priority(self) -> str:
@@ -37,7 +39,7 @@ class Facts:
 
     def shifted(self, seconds: float) -> Facts:
         """The same facts with the deadline moved: to and from the wire's remaining seconds."""
-        return self if self.deadline is None else Facts(self.trace_id, self.headers, self.deadline + seconds)
+        return self if self.deadline is None else replace(self, deadline=self.deadline + seconds)
 
 
 NO_FACTS: Mapping[int, Facts] = {}

@@ -66,13 +66,15 @@ class Report:
     """(root, id) of messages that wait for others at a join. To be read before the finished ones."""
     failures: list[Failure] = field(default_factory=list)
     """Messages that were given up on; they are finished too, and not listed above."""
+    begun: list[tuple[int, int]] = field(default_factory=list)
+    """(root, id) of each message of a suspect that is begun once this is known."""
     unreached: dict[LinkId, int] = field(default_factory=dict)
     """Replicas to which a frame could not be brought, each with the number of the last word that was heard of it."""
     counters: dict[str, NodeCount] = field(default_factory=dict)
     """What each node of the stage has done so far."""
 
     def __bool__(self) -> bool:
-        return bool(self.ids or self.results or self.failures or self.parked or self.unreached)
+        return bool(self.ids or self.results or self.failures or self.parked or self.begun or self.unreached)
 
     def extend(self, later: Report) -> None:
         """Add news that came after these; counters stay as they are."""
@@ -84,6 +86,7 @@ class Report:
         self.streamed += later.streamed
         self.parked += later.parked
         self.failures += later.failures
+        self.begun += later.begun
         self.unreached.update(later.unreached)
 
 

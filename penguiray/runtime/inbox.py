@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from penguiray.link.frame import SERVED, Frame, Kind
 from penguiray.link.message import Messages
 from penguiray.runtime.keys import KeyGate
+from penguiray.runtime.quarantine import Quarantine
 
 __all__ = ["Control", "Inbox"]
 
@@ -36,10 +37,12 @@ class _Waiting:
 class Inbox:
     """Gives messages in the order in which they came, urgent kinds first, as many as the worker wants."""
 
-    def __init__(self, *, one_of_a_key: bool = False) -> None:
+    def __init__(self, *, one_of_a_key: bool = False, on_suspect: Callable[[int, int], None] | None = None) -> None:
         """Prepare.
 
         Args:
+            on_suspect: Has the caller's side told of the root and the id of a message that replicas may die of, before
+                it is given; `note_known` is due then. None: they are given like all others.
             one_of_a_key: Whether a message with a key is given only when the one before it of that key has ended. A
                 worker that takes each message to its end before the next keeps their order by itself.
         """
@@ -47,6 +50,7 @@ class Inbox:
         self._keys: KeyGate[_Waiting] | None = KeyGate() if one_of_a_key else None
         self.one_of_a_key = one_of_a_key
         """Whether `end` is to be told of each message that ends."""
+        self._quarantine: Quarantine[_Waiting] | None = Quarantine(on_suspect) if on_suspect is not None else None
         self._filled = asyncio.Event()
         self._is_closed = False
         self.is_abandoned = False
@@ -62,8 +66,34 @@ class Inbox:
             self._add(_Waiting(frame, frame.messages, on_taken))
 
     def _add(self, waiting: _Waiting) -> None:
+        facts = waiting.messages.facts
+        if facts and self._quarantine is not None and any(one.is_suspect for one in facts.values()):
+            rest = self._set_apart(self._quarantine, waiting)
+            if rest is None:
+                return
+            waiting = rest
         self._lane(waiting).append(waiting)
         self._filled.set()
+
+    def _set_apart(self, quarantine: Quarantine[_Waiting], waiting: _Waiting) -> _Waiting | None:
+        """Keep each message of a suspect by itself; gives the others, if there are some."""
+        messages, others = waiting.messages, list[int]()
+        taken = _Countdown(waiting.on_taken)
+        for index, (root, message_id) in enumerate(zip(messages.roots, messages.ids, strict=True)):
+            if root in messages.facts and messages.facts[root].is_suspect:
+                quarantine.put(root, message_id, _Waiting(waiting.frame, messages.pick([index]), taken.part()))
+            else:
+                others.append(index)
+        rest = _Waiting(waiting.frame, messages.pick(others), taken.part()) if others else None
+        taken.end()
+        return rest
+
+    def note_known(self) -> None:
+        """The caller's side knows which suspect is about to begin: it may."""
+        waiting = None if self._quarantine is None else self._quarantine.known()
+        if waiting is not None:
+            self._lane(waiting).appendleft(waiting)
+            self._filled.set()
 
     def _lane(self, waiting: _Waiting) -> deque[_Waiting]:
         return self._lanes[waiting.frame.kind if waiting.frame.kind.is_data else Kind.DATA]
@@ -85,6 +115,8 @@ class Inbox:
 
     def end(self, message_id: int) -> None:
         """A message that was taken is finished: the next one of its key may be taken."""
+        if self._quarantine is not None:
+            self._quarantine.leave(message_id)
         following = None if self._keys is None else self._keys.leave(message_id)
         if following is not None:
             self._add(following)
@@ -106,14 +138,17 @@ class Inbox:
                 one.on_taken()
             for message_id in self._keys.at_work(roots):
                 self.end(message_id)
+        for one in self._quarantine.drop(roots) if self._quarantine is not None else ():
+            one.on_taken()
 
     def held(self) -> Iterator[int]:
         """Ids of the messages that wait."""
         for lane in self._lanes.values():
             for one in lane:
                 yield from one.messages.ids
-        for one in self._keys.waiting() if self._keys is not None else ():
-            yield from one.messages.ids
+        for gate in (self._keys, self._quarantine):
+            for one in gate.waiting() if gate is not None else ():
+                yield from one.messages.ids
 
     def close(self) -> None:
         """No more frames will come: `take` gives None once the inbox is empty."""
@@ -125,13 +160,13 @@ class Inbox:
         self.is_abandoned = True
         for lane in self._lanes.values():
             lane.clear()
-        self._keys = None
+        self._keys = self._quarantine = None
         self.close()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self._first() or self._keys)
+        return not (self._first() or self._keys or self._quarantine)
 
     def _first(self) -> deque[_Waiting] | None:
         """The most urgent lane that has something."""

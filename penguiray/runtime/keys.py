@@ -51,6 +51,10 @@ class KeyGate(Generic[W]):
         self._at_work[following] = (root, key)
         return waiting
 
+    def entered(self) -> list[tuple[int, int]]:
+        """Root and id of each message that has entered and not left."""
+        return [(root, message_id) for message_id, (root, _) in self._at_work.items()]
+
     def waiting(self) -> Iterator[W]:
         """All that wait."""
         return (waiting for held in self._held.values() for _, _, waiting in held)

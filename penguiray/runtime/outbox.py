@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from penguiray.clock import Clock
 from penguiray.draw.amounts import counted
@@ -60,6 +60,7 @@ class Outbox:
         has_more: Callable[[], bool],
         retention_bytes: int,
         on_end: Callable[[int], None] | None = None,
+        on_known: Callable[[], None] | None = None,
     ) -> None:
         """Wire it up.
 
@@ -73,6 +74,7 @@ class Outbox:
             has_more: Whether the replica has more to do at this moment, whose outputs may go along with those here.
             retention_bytes: See `FlowOptions`.
             on_end: Told the id of each message that is finished, where somebody waits for that.
+            on_known: Told when the caller's side knows what was said to begin, see `note_begun`.
         """
         self._cancelled = cancelled
         self._clock = clock
@@ -83,7 +85,10 @@ class Outbox:
         self._sender = sender
         self._counters = counters
         self._on_news = on_news
-        self._on_end = on_end
+        self.on_end = on_end
+        """See above; set when somebody begins to wait."""
+        self._on_known = on_known
+        self._begins: Literal["not", "in the report", "told"] = "not"
         self._retention_bytes = retention_bytes
         self._result_bytes = 0.0
         self._report = Report(stage.index)
@@ -217,6 +222,24 @@ class Outbox:
         self._sender.set_down(link, is_down=is_down)
         self.flush()
 
+    def note_begun(self, root: int, message_id: int) -> None:
+        """A message of a suspect is about to begin, and does so when the caller's side knows that."""
+        self._report.begun.append((root, message_id))
+        self._begins = "in the report"
+        self._on_news()
+
+    @property
+    def waits_to_be_known(self) -> bool:
+        """Whether `note_known` is due when the last report has arrived; may be asked from any thread."""
+        return self._begins == "told"
+
+    def note_known(self) -> None:
+        """The last report has arrived."""
+        if self._begins == "told":
+            self._begins = "not"
+            if self._on_known is not None:
+                self._on_known()
+
     def note_unreached(self, link: LinkId, heard: int) -> None:
         """A frame could not be brought to a replica; see `Report.unreached`."""
         self._report.unreached[link] = heard
@@ -247,8 +270,8 @@ class Outbox:
             return
         gives_when_finished = self._stage.is_end and not self._stage.last.signature.is_stream
         parts = part(self._report, gives_when_finished=gives_when_finished)
-        unreached, self._report = self._report.unreached, parts.pop(0, Report(self._stage.index))
-        self._report.unreached = unreached
+        before, self._report = self._report, parts.pop(0, Report(self._stage.index))
+        self._report.begun, self._report.unreached = before.begun, before.unreached
         for ingress, news in parts.items():
             mine = self._attached.get(ingress)
             if mine is not None:
@@ -264,6 +287,8 @@ class Outbox:
         else:
             report, self._report = self._report, Report(self._stage.index)
             self._taken += 1
+            if report.begun:
+                self._begins = "told"
         report.counters = {name: count.plus(NodeCount()) for name, count in self._counters.items()}
         if not self.is_full:
             self._has_room.set()
@@ -298,13 +323,13 @@ class Outbox:
         self._report.ids.append(item.message_id)
         self._report.counts.append(count)
         self._note_destinations(item, count)
-        if self._on_end is not None:
-            self._on_end(item.message_id)
+        if self.on_end is not None:
+            self.on_end(item.message_id)
 
     def _note_ends(self, ids: Sequence[int]) -> None:
-        if self._on_end is not None:
+        if self.on_end is not None:
             for message_id in ids:
-                self._on_end(message_id)
+                self.on_end(message_id)
 
     def _note_destinations(self, item: Item, count: int) -> None:
         """Say which outputs went a way of their own: what became of the others follows from the plan."""

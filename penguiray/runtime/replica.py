@@ -106,7 +106,8 @@ class Replica:
         self._executor = _executor(stage, inline=inline)
         self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         overlaps = stage.concurrency > 1 or any(node.options.retry_or_none for node in stage.nodes)
-        self._inbox = Inbox(one_of_a_key=overlaps and not (stage.is_fold or stage.is_join))
+        gathers = stage.is_fold or stage.is_join
+        self._inbox = Inbox(one_of_a_key=overlaps and not gathers, on_suspect=None if gathers else self._begin)
         self.refused: Container[int] = ()
         """Epochs of senders that were replaced, of which nothing is taken."""
         self.sender = Sender(transport, options, epoch=own_epoch or epoch, source=stage.index)
@@ -123,10 +124,16 @@ class Replica:
             has_more=_never if inline else lambda: self._worker.has_more,
             retention_bytes=options.retention_bytes,
             on_end=self._inbox.end if self._inbox.one_of_a_key else None,
+            on_known=self._inbox.note_known,
         )
         """What it gave and has not handed over yet."""
         bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._cancelled, self._executor, clock, rng)
         self._worker = _worker(bench)
+
+    def _begin(self, root: int, message_id: int) -> None:
+        """A message that replicas may die of is next: what ends is told to the inbox from now on."""
+        self.outbox.on_end = self._inbox.end
+        self.outbox.note_begun(root, message_id)
 
     def connect(self, target: int, replicas: int) -> None:
         """Say how many replicas a stage has that this one leads to."""

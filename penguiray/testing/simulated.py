@@ -328,14 +328,19 @@ class SimulatedEngine(LocalEngine):
         with self.lock:
             self.ingress.on_report(member.link, report)
         self._recovery.note_report(member.link)
+        if report.begun:
+            self._send(None, member, member.replica.outbox.note_known)
         member.is_collected = False
         if member.has_news:
             self._note_member(member)
 
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         for member in list(self._members.values()):
-            self.call_soon(self._send, None, member, member.replica.note_cancelled, roots, calls)
-            self.call_soon(self._send, None, member, member.replica.drop_cancelled)
+            self.call_soon(self._send, None, member, self._drop, member, roots, calls)
+
+    def _drop(self, member: _Member, roots: Sequence[int], calls: Sequence[int]) -> None:
+        member.replica.note_cancelled(roots, calls)
+        member.replica.drop_cancelled()
 
     async def _ask_first(self, member: _Member, place: int, begun: int, want: int) -> Grant:
         while True:

@@ -341,8 +341,22 @@ MUTANTS = (
         "if not is_overdue and any(", "if False and any(", ("unit/ingress/test_recovery.py",),
     ),
     Mutant(
-        "losses", "only deaths alone count", "ingress/replays.py",
-        "+ (not were_several)", "+ 1", ("unit/ingress/test_replays.py",),
+        "losses", "only who was begun is blamed", "ingress/losses.py",
+        "and not self._roots.is_finished(stage, root, message_id):", ":", SENT_AGAIN,
+    ),
+    Mutant(
+        "losses", "the caller's side is told that a suspect begins", "runtime/quarantine.py",
+        "self._begin(root, message_id)", "pass",
+        ("unit/runtime/test_quarantine.py",),
+    ),
+    Mutant(
+        "losses", "one suspect at a time", "runtime/quarantine.py",
+        "if self._gate.enter(root, message_id, _ONE):", "if self._gate.enter(root, message_id, message_id):",
+        ("unit/runtime/test_quarantine.py",),
+    ),
+    Mutant(
+        "losses", "a suspect is marked", "ingress/losses.py",
+        "is_suspect=root in self._replays.suspects", "is_suspect=False", SENT_AGAIN,
     ),
     Mutant(
         "losses", "a copy that is on its way is not lost", "ingress/roots.py",
@@ -350,7 +364,7 @@ MUTANTS = (
     ),
     Mutant(
         "losses", "what was lost before it was sent again says nothing", "ingress/replays.py",
-        "covered <= self._sent[root]", "covered < 0", ("unit/ingress/test_replays.py",),
+        "covered is not None and covered > before", "covered is not None", ("unit/ingress/test_replays.py",),
     ),
     Mutant(
         "losses", "peers are told who is in a lost one's place", "ingress/recovery.py",

@@ -9,6 +9,7 @@ import pytest
 
 import penguiray as pr
 from penguiray.ingress.losses import Losses
+from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Frame, LinkId
@@ -152,11 +153,11 @@ def test_a_result_that_comes_again_after_a_loss_is_no_news() -> None:
     driver = Driver(SPREAD)
     message = at(ROOTS[0], 0, 1)
     driver.roots.finish(SPREAD.stages[0], ROOTS[0], at(ROOTS[0], 0), 1)
-    assert [driver.losses.is_new(ROOTS[0], message, index) for index in (0, 1, 0, 1, 2)] == [
+    assert [driver.losses.is_new(1, ROOTS[0], message, index) for index in (0, 1, 0, 1, 2)] == [
         True, True, False, False, True,
     ]  # fmt: skip
     driver.roots.finish(SPREAD.stages[1], ROOTS[0], message, 3)
-    assert not driver.losses.is_new(ROOTS[0], message, 3)
+    assert not driver.losses.is_new(1, ROOTS[0], message, 3)
 
 
 @pytest.mark.parametrize("plan", [STRAIGHT, SPREAD])
@@ -167,3 +168,34 @@ def test_what_is_somewhere_else_at_the_second_count_was_on_its_way(plan: Plan) -
     driver.roots.finish(plan.stages[0], ROOTS[0], at(ROOTS[0], 0), 1)
     now = driver.losses.missing({at(root, 0) for root in ROOTS[1:]})
     assert driver.losses.recover(before, now, 1) == (0, [])
+
+
+@pytest.mark.parametrize("plan", [STRAIGHT, SPREAD])
+def test_a_suspect_is_marked_and_given_up_on_when_three_replicas_died_while_they_were_at_it(plan: Plan) -> None:
+    driver, message = Driver(plan), at(ROOTS[0], 0)
+    others = {at(root, 0) for root in ROOTS[1:]}
+    marks = []
+    for _ in range(1 + DEATHS):
+        again, dead = driver.recover(others)
+        driver.arrive()
+        marks.append(any(fact.is_suspect for frame in driver.wire.frames for fact in frame.messages.facts.values()))
+        assert (again, dead) == (1, [])
+        driver.wire.frames.clear()
+        if marks[-1]:
+            driver.losses.note_begun(LinkId(0, 0), 0, ROOTS[0], message)
+            driver.losses.note_loss(LinkId(0, 0), by_us=False)
+            driver.losses.count -= 1  # the driver counts them itself
+    assert marks == [False, *[True] * DEATHS]
+    assert driver.recover(others) == (0, ROOTS[:1])
+
+
+def test_a_replica_that_had_finished_a_suspect_or_was_ended_by_us_did_not_die_of_it() -> None:
+    driver, message = Driver(STRAIGHT), at(ROOTS[0], 0)
+    for _ in range(10):
+        driver.losses.note_begun(LinkId(0, 0), 0, ROOTS[0], message)
+        driver.losses.note_loss(LinkId(0, 0), by_us=True)
+    driver.roots.finish(STRAIGHT.stages[0], ROOTS[0], message, 1)
+    for _ in range(10):
+        driver.losses.note_begun(LinkId(0, 0), 0, ROOTS[0], message)
+        driver.losses.note_loss(LinkId(0, 0), by_us=False)
+    assert driver.recover({at(root, 0) for root in ROOTS[1:]}) == (1, [])
