@@ -53,6 +53,8 @@ class World(Protocol):
 class LocalEngine:
     """Runs one replica of each stage on one event loop."""
 
+    outlives_replicas: ClassVar[bool] = False
+    """Whether a run goes on when a replica is lost; here that is the end of the process."""
     world: ClassVar[World | None] = None
     """Where flows that are started get their engines from. None: they have the machine's time."""
 
@@ -93,7 +95,9 @@ class LocalEngine:
         self.watch = CallWatch(plan)
         self._watcher = _Watcher(self)
         self._replicas: dict[LinkId, Replica] = {}
-        self.ingress = Ingress(plan, self._open_door(), epoch=self._epoch, clock=self.clock)
+        self.ingress = Ingress(
+            plan, self._open_door(), epoch=self._epoch, clock=self.clock, outlives_replicas=self.outlives_replicas
+        )
         self.ingress.on_cancel = self._cancel
         for stage in plan.stages:
             for number in range(stage.replicas):

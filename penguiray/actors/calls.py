@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
-from ray.exceptions import OutOfMemoryError, RayActorError
 
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
@@ -17,10 +16,7 @@ from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.transport import FrameTooLarge
 from penguiray.link.wire import Refused, frame_of_what_can_travel, pack_frame
 
-__all__ = ["GONE", "CallTransport", "feedback_of"]
-
-GONE = (RayActorError, OutOfMemoryError)
-"""What a call raises whose actor has ended, or cannot be reached."""
+__all__ = ["CallTransport", "feedback_of"]
 
 Answered = Callable[[LinkId, Any, "Future[Any]"], None]
 

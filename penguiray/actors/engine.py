@@ -21,10 +21,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from penguiray.actors.calls import CallTransport, feedback_of
 from penguiray.actors.listening import Listening
+from penguiray.actors.lost import end_of_run, how_lost
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
@@ -34,7 +34,6 @@ from penguiray.clock import Clock, SystemClock
 from penguiray.control.host_setup import HostSetups
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
-from penguiray.control.restarts import MOST_IN_A_ROW
 from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
 from penguiray.graph.spec import FlowSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
@@ -47,7 +46,7 @@ from penguiray.link.wire import unpack_report
 from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
-from penguiray.plan.plan import Plan, Stage
+from penguiray.plan.plan import Plan
 
 __all__ = ["RayEngine"]
 
@@ -117,7 +116,14 @@ class RayEngine:
             on_answer=lambda *answer: self._events.put(lambda: self._take_answer(*answer)),
             on_refused=self._refuse,
         )
-        self.ingress = Ingress(self.plan, self._transport, epoch=self._epoch, clock=self.clock, number=ingress)
+        self.ingress = Ingress(
+            self.plan,
+            self._transport,
+            epoch=self._epoch,
+            clock=self.clock,
+            number=ingress,
+            outlives_replicas=not ingress,
+        )
         self.ingress.on_cancel = self._cancel
         self.watch = CallWatch(self.plan)
 
@@ -378,12 +384,11 @@ class RayEngine:
             return
         if recovery is None or not recovery.may_replace(link):
             raise error if isinstance(error, StartError) else self._lost(link, error)
-        cause = error.cause if isinstance(error, RayTaskError) else error
         with self.lock:
             self.watch.forget(link)
         if self._listening is not None:
             self._listening.forget(link)
-        recovery.replace(link, _how(cause), by_us=by_us)
+        recovery.replace(link, how_lost(error), by_us=by_us)
 
     def _take_successor(self, link: LinkId) -> None:
         """A replica works that takes the place of a lost one."""
@@ -400,23 +405,7 @@ class RayEngine:
         self._lose(link, error)
 
     def _lost(self, link: LinkId, error: BaseException | None) -> PenguirayError:
-        stage = self.plan.stages[link.stage]
-        cause = error.cause if isinstance(error, RayTaskError) else error
-        what = f"replica {link.replica} of node {stage.name!r} was lost ({_how(cause)}){self._why_it_ends(stage)}"
-        lost = ReplicaLost(
-            f"{what}; run the flow again. Its inputs under way failed with this error",
-            node=stage.name,
-            replica=link.replica,
-        )
-        lost.__cause__ = cause
-        return lost
-
-    def _why_it_ends(self, stage: Stage) -> str:
-        if stage.is_fold or stage.is_join:
-            return ", and with it what it had gathered"
-        if stage.index in self.plan.unrepeatable:
-            return ", and with it what a join or a fold before it had gathered"
-        return f", the {MOST_IN_A_ROW + 1}th time in a row without any input having been finished"
+        return end_of_run(self.plan, link, error)
 
     def _renew(self) -> None:
         """Keep the replicas' lease until the run ends; a thread of its own, so that nothing can hold it up."""
@@ -427,15 +416,6 @@ class RayEngine:
             if self._pool is not None:
                 self._pool.renew(self._note_renewed)
             self._events.put(("tick", None, None))
-
-
-def _how(cause: BaseException | None) -> str:
-    """How a replica was lost, in a few words."""
-    if isinstance(cause, ReplicaLost):
-        return str(cause)
-    if isinstance(cause, OutOfMemoryError):
-        return "Ray ended its process, since the host's memory was nearly used up"
-    return "its process ended" if isinstance(cause, RayActorError) else repr(cause)
 
 
 def _warn(sentences: list[str]) -> None:

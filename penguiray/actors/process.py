@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from penguiray.actors.calls import GONE, CallTransport, feedback_of
+from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.lost import GONE
 from penguiray.actors.reader import Reader, Told
 from penguiray.actors.readers import Readers
 from penguiray.clock import SystemClock

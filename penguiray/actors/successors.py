@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from penguiray.actors.calls import GONE
+from penguiray.actors.lost import GONE
 from penguiray.actors.opening import Opening
 from penguiray.actors.pool import ReplicaPool, ask
 from penguiray.control.host_setup import HostSetups

@@ -64,6 +64,8 @@ def timeout_statements(plan: Plan) -> Iterator[Statement]:
 def _after_loss(stage: Stage, plan: Plan) -> str:
     if stage.is_fold or stage.is_join:
         return "the loss of its replica ends the run, since what it has gathered is gone"
+    if plan.once is not None:
+        return f"one of which a lost replica held something ends with ReplicaLost, since {plan.once!r} is at_most_once"
     if stage.index in plan.unrepeatable:
         return "the loss of its replica ends the run, since what a join or a fold before it gave does not come again"
     return "what a replica held that dies is sent again from the input"
@@ -74,7 +76,7 @@ def delivery_statements(plan: Plan) -> Iterator[Statement]:
     for stage in plan.stages:
         for node in stage.nodes:
             yield Statement(
-                "delivery", node.name, "each message at least once",
+                "delivery", node.name, f"each message at {'least' if plan.once is None else 'most'} once",
                 "every input ends in results, an error or expired; " + _after_loss(stage, plan),
                 "set" if node.options.delivery else "default",
             )  # fmt: skip

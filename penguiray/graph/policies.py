@@ -131,7 +131,8 @@ class NodeOptions:
     rate: Rate = UNSET
     """How many calls may begin within any stretch of time, over all replicas together. Unset: no limit."""
     delivery: Literal["at_least_once", "at_most_once"] = UNSET
-    """What may happen to a message when its replica is lost. Unset: at least once."""
+    """What may happen to a message when its replica is lost. `at_most_once`: inputs of the flow of which something is
+    lost end with `ReplicaLost`, and are not sent again. Unset: at least once."""
     deterministic: bool = UNSET
     """Whether the same input gives the same number and order of outputs. Unset: True."""
     fuse: bool = UNSET
@@ -145,6 +146,10 @@ class NodeOptions:
             check = _CHECKS.get(option.name)
             if value is not UNSET and check is not None and not check(value):
                 raise FlowError(f"{option.name}={value!r} cannot be; {_RANGES[option.name]}")
+        if self.delivery == "at_most_once" and self.retry_or_none is not None:
+            raise FlowError(
+                "delivery='at_most_once' and a retry contradict each other: an attempt may be a second time"
+            )
         _refuse_unbuilt(self)
 
     @property
@@ -231,8 +236,6 @@ _RANGES: dict[str, str] = {
 
 
 def _refuse_unbuilt(options: NodeOptions) -> None:
-    if options.delivery == "at_most_once":
-        raise NotYetError("delivery='at_most_once' is not built yet; leave `delivery` unset")
     if options.deterministic is False:
         raise NotYetError("deterministic=False is not built yet; leave `deterministic` unset")
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from penguiray.clock import Clock
-from penguiray.errors import BudgetExceeded, Cancelled, FlowError, ReplicaLost, RunClosed
+from penguiray.errors import BudgetExceeded, Cancelled, FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.joins import Joins
 from penguiray.ingress.losses import Losses, Missing
-from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
 from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
@@ -45,7 +44,26 @@ WINDOW_PER_CALL = 4
 class Ingress:
     """The caller's end of all links of a run. Nothing in it waits; its owner's lock guards it."""
 
-    def __init__(self, plan: Plan, transport: Transport, *, epoch: int, clock: Clock, number: int = 0) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        transport: Transport,
+        *,
+        epoch: int,
+        clock: Clock,
+        number: int = 0,
+        outlives_replicas: bool = True,
+    ) -> None:
+        """Take no inputs yet.
+
+        Args:
+            plan: What runs.
+            transport: Carries frames to the sources.
+            epoch: Of the run.
+            clock: Where time comes from.
+            number: That of this process, if it attached to the run; 0 if it started it.
+            outlives_replicas: Whether inputs are kept to be sent again when a replica is lost.
+        """
         self._plan = plan
         self._epoch = epoch
         self._clock = clock
@@ -58,7 +76,8 @@ class Ingress:
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
         self._joins = Joins(plan, self._roots, self._sender, self._open)
-        self._losses = Losses(plan, self._roots, self._sender, self._facts_of)
+        keeps = outlives_replicas and plan.once is None
+        self._losses = Losses(plan, self._roots, self._sender, self._facts_of, keeps=keeps)
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
         self._gone: dict[str, NodeCount] = {}
         self._is_sealed = False
@@ -266,7 +285,7 @@ class Ingress:
         """
         again, dead = self._losses.recover(before, now, covered)
         for root in dead:
-            self._give_up_on(root, stage)
+            self._end_failed(root, self._losses.why_given_up(root, stage))
         self._go_on({call_of(root) for root in dead})
         return again, len(dead)
 
@@ -275,18 +294,6 @@ class Ingress:
         for number in calls & self._open.keys():
             self._joins.close_keys(self._open[number])
         self._sender.flush()
-
-    def _give_up_on(self, root: int, stage: Stage) -> None:
-        name, position = stage.last.name, position_of(root)
-        failure = self._losses.failure_of(root)
-        if failure is not None:
-            self._end_failed(root, failure)
-            return
-        why = f"replicas die of it: {DEATHS} did so while they were at it, after it had been lost twice before"
-        if root not in self._losses:
-            why = "it is the sum of a fold, which cannot be given again"
-        error = ReplicaLost(f"input {position} of its call was lost with a replica of {name!r}; {why}", node=name)
-        self._end_failed(root, Failure(root, 0, name, 1, CarriedError.of(error)))
 
     def _end_failed(self, root: int, failure: Failure) -> None:
         """An input ends here, whatever else of it is under way."""

@@ -11,14 +11,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from penguiray.ingress.replays import Replays
+from penguiray.errors import ReplicaLost
+from penguiray.ingress.replays import DEATHS, Replays
 from penguiray.ingress.roots import Roots
-from penguiray.link.failure import Failure
+from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import LinkId
-from penguiray.link.ids import call_of, child_ids
+from penguiray.link.ids import call_of, child_ids, position_of
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import Sender
-from penguiray.plan.plan import Plan
+from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["Losses", "Missing"]
 
@@ -36,7 +37,7 @@ _NO_FACTS = Facts()
 class Losses:
     """What was sent and is not done, and what was given of it already."""
 
-    def __init__(self, plan: Plan, roots: Roots, sender: Sender, facts_of: FactsOf) -> None:
+    def __init__(self, plan: Plan, roots: Roots, sender: Sender, facts_of: FactsOf, *, keeps: bool = True) -> None:
         """Nothing is sent yet.
 
         Args:
@@ -44,6 +45,7 @@ class Losses:
             roots: All inputs that are not done.
             sender: Leads to the sources.
             facts_of: See `FactsOf`.
+            keeps: Whether inputs can be sent again; else none is kept.
         """
         self._plan = plan
         self._roots = roots
@@ -51,6 +53,7 @@ class Losses:
         self._facts_of = facts_of
         self._inputs: dict[int, tuple[Any, ...]] = {}
         self._streamed: dict[int, dict[int, int]] = {}
+        self._keeps = keeps
         self._replays = Replays()
         self._failures: dict[int, set[int]] = {}
         self._failed: dict[int, Failure] = {}
@@ -60,12 +63,13 @@ class Losses:
         """Losses of replicas so far."""
 
     def __contains__(self, root: object) -> bool:
-        """Whether an input can be sent again: the sum of a fold cannot."""
+        """Whether an input can be sent again: the sum of a fold cannot, nor any where a node gets each message once."""
         return root in self._inputs
 
     def keep(self, roots: Sequence[int], columns: Sequence[Sequence[Any]]) -> None:
         """Inputs are sent, with a column of values for each source."""
-        self._inputs.update(zip(roots, zip(*columns, strict=True), strict=True))
+        if self._keeps:
+            self._inputs.update(zip(roots, zip(*columns, strict=True), strict=True))
 
     def forget(self, roots: Collection[int]) -> None:
         """Inputs are done."""
@@ -100,9 +104,18 @@ class Losses:
         elif failure.message_id not in failed:
             self._failed[failure.root] = failure
 
-    def failure_of(self, root: int) -> Failure | None:
-        """Why what was lost of an input cannot come again; None if it can."""
-        return self._failed.get(root)
+    def why_given_up(self, root: int, stage: Stage) -> Failure:
+        """What an input ends with that is not sent again; the stage is that of the last replica that was lost."""
+        if root in self._failed:
+            return self._failed[root]
+        name = stage.last.name
+        why = f"replicas die of it: {DEATHS} did so while they were at it, after it had been lost twice before"
+        if self._plan.once is not None:
+            why = f"it is not sent again, since node {self._plan.once!r} is at_most_once; what it did has been done"
+        elif root not in self:
+            why = "it is the sum of a fold, which cannot be given again"
+        text = f"input {position_of(root)} of its call was lost with a replica of {name!r}; {why}"
+        return Failure(root, 0, name, 1, CarriedError.of(ReplicaLost(text, node=name)))
 
     def missing(self, held: set[int]) -> Missing:
         """What is under way and in nobody's hands, given the ids of all messages that replicas have in theirs.

@@ -142,6 +142,12 @@ class Plan:
         return tuple(stage.index for stage in self.stages if stage.is_join)
 
     @property
+    def once(self) -> str | None:
+        """The first node that may not get a message twice, so that no input is sent again; None if there is none."""
+        nodes = (node for stage in self.stages for node in stage.nodes)
+        return next((node.name for node in nodes if node.options.delivery == "at_most_once"), None)
+
+    @property
     def unrepeatable(self) -> frozenset[int]:
         """Stages whose messages cannot be made again from the inputs: joins, folds, and all that those lead to."""
         found, waiting = set[int](), [*self.joins, *self.folds]

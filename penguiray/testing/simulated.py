@@ -107,6 +107,8 @@ class _Member:
 class SimulatedEngine(LocalEngine):
     """A local engine with several replicas of a stage, which die as `Faults` say and are replaced."""
 
+    outlives_replicas = True
+
     def __init__(self, plan: Plan, faults: Faults, *, seed: int, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         """Prepare; nothing runs before `open`.
 

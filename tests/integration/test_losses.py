@@ -183,6 +183,29 @@ def test_a_message_that_ends_its_process_is_given_up_on_and_all_others_finish() 
         assert run.ask("after") == "after"
 
 
+class Charge(Registered):
+    """Notes each call, so that a test can count them."""
+
+    def __call__(self, x: int) -> int:
+        (self.folder / f"call-{x}-{os.getpid()}-{time.monotonic_ns()}").touch()
+        time.sleep(0.002)
+        return x
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_at_most_once_does_nothing_twice_and_tells_which_inputs_were_lost(tmp_path: Path) -> None:
+    flow = pr.Flow(made(Charge, tmp_path, replicas=2, delivery="at_most_once"))
+    with flow.start() as run:
+        found = list(killing(iter(run.map(range(600), on_error="yield")), tmp_path, every=100, kills=2))
+        assert run.ask(1_000) == 1_000
+    lost = {error.index for error in found if isinstance(error, pr.NodeError)}
+    assert sorted(x for x in found if isinstance(x, int)) == sorted(set(range(600)) - lost)
+    assert all(isinstance(error.__cause__, pr.ReplicaLost) for error in found if isinstance(error, pr.NodeError))
+    calls = Counter(int(file.name.split("-")[1]) for file in tmp_path.glob("call-*"))
+    assert set(calls.values()) == {1}
+    assert set(range(600)) - lost <= calls.keys()
+
+
 class Slow(Registered):
     """Gives what it has at once, and takes a while to end."""
 

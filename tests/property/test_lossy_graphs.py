@@ -78,3 +78,39 @@ def test_random_graphs_lose_nothing_and_give_nothing_twice_when_replicas_die(
             pytest.fail(f"seed {seed}: {sentence}; blocks {blocks}; {faults}; to repeat: {again}")
         died += faults.histogram()
     assert SEEDS < 100 or set(died) == set(MOMENTS), died
+
+
+def test_where_a_node_is_at_most_once_each_message_is_done_once_or_its_input_is_told_to_be_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.ERROR, "penguiray")
+    lost = 0
+    for seed in range(FIRST, FIRST + SEEDS // 5):
+        done = Counter[int]()
+
+        @pr.node(delivery="at_most_once", fuse=False)
+        def charge(x: int, done: Counter[int] = done) -> int:
+            done[x] += 1
+            return x
+
+        @pr.node(fuse=False)
+        def halves(x: int) -> Iterator[int]:
+            yield from (2 * x, 2 * x + 1)
+
+        @pr.node(fuse=False)
+        def after_it(x: int) -> int:
+            return x
+
+        faults = Faults(kills=3, cuts=2, chance=random.Random(seed).choice([0.01, 0.1]))
+        with virtual_time(seed=seed, faults=faults), pr.Flow(halves >> charge >> after_it).start() as run:
+            found = list(run.map(range(20), on_error="yield"))
+            assert run.status().inputs_live == 0
+        errors = {error.index: error for error in found if isinstance(error, pr.NodeError)}
+        results = Counter(result for result in found if not isinstance(result, Exception))
+        again = f"seed {seed}: {faults}"
+        assert not [x for x, count in done.items() if count > 1], again
+        assert all("is at_most_once" in str(error.__cause__) for error in errors.values()), again
+        assert results <= Counter(range(40)), again
+        assert all(results[2 * x] == results[2 * x + 1] == 1 for x in set(range(20)) - errors.keys()), again
+        lost += len(errors)
+    assert lost or SEEDS < 100

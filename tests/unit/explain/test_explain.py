@@ -261,6 +261,14 @@ def test_the_one_replica_of_a_fold_is_not_called_the_users_choice() -> None:
     assert said(folded, "replicas", "fold") == ("1 replica", "what it gathers lives in one replica", "decided")
 
 
+def test_one_node_that_is_at_most_once_is_why_no_input_is_sent_again() -> None:
+    explanation = pr.Flow(first >> second.options(delivery="at_most_once")).explain()
+    verdict, why, source = said(explanation, "delivery", "first")
+    assert (verdict, source) == ("each message at most once", "default")
+    assert "ends with ReplicaLost, since 'second' is at_most_once" in why
+    assert said(explanation, "delivery", "second")[2] == "set"
+
+
 def test_window_credit_order_and_delivery_are_said_with_their_numbers() -> None:
     explanation = explained(first >> waiting >> batched, cpus=2, link_messages=10)
     windows = {one.verdict: one for one in explanation.about("flow") if one.topic == "window"}

@@ -75,9 +75,14 @@ def test_an_unknown_option_is_told_what_was_meant_or_which_there_are() -> None:
 
 
 def test_options_that_are_not_built_yet_say_so() -> None:
-    for wish in ({"delivery": "at_most_once"}, {"deterministic": False}):
-        with pytest.raises(pr.NotYetError):
-            sync.options(**wish)
+    with pytest.raises(pr.NotYetError):
+        sync.options(deterministic=False)
+
+
+def test_at_most_once_and_another_attempt_contradict_each_other() -> None:
+    with pytest.raises(pr.FlowError, match="node 'sync': delivery='at_most_once' and a retry contradict each other"):
+        sync.options(delivery="at_most_once", retry=pr.Retry(max_attempts=2))
+    assert sync.options(delivery="at_most_once").spec.options.delivery == "at_most_once"
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_an_input_whose_lost_part_cannot_come_again_fails_with_the_reason() -> N
     driver.losses.note_failure(failure, is_new=False)
     assert driver.recover({*others, message}) == (0, [])
     assert driver.recover(others) == (0, ROOTS[:1])
-    assert driver.losses.failure_of(ROOTS[0]) is failure
+    assert driver.losses.why_given_up(ROOTS[0], SPREAD.stages[0]) is failure
 
 
 def test_what_waits_on_the_callers_side_is_not_lost_and_what_is_done_is_not_sent_again() -> None:
