@@ -368,7 +368,7 @@ MUTANTS = (
     ),
     Mutant(
         "losses", "peers are told who is in a lost one's place", "ingress/recovery.py",
-        "self._tell(link, self._hands.place_of(link))", "pass", LOSSY,
+        "(self._words, link, place, self._gone", "(self._words, link, None, self._gone", LOSSY,
     ),
     Mutant(
         "losses", "a message that fails the second time is not known to have failed before", "ingress/losses.py",
@@ -379,7 +379,7 @@ MUTANTS = (
         "if frame.epoch in self.refused:", "if False:", ("unit/runtime/test_refused_epochs.py",),
     ),
     Mutant(
-        "losses", "who is ended by us says nothing about its inputs", "ingress/ingress.py",
-        "self._losses.count += not by_us", "self._losses.count += 1", LOSSY,
+        "losses", "who is ended by us says nothing about its inputs", "ingress/losses.py",
+        "if not by_us and root in self._roots", "if root in self._roots", SENT_AGAIN,
     ),
 )  # fmt: skip
