@@ -335,7 +335,6 @@ class LocalEngine:
         carry_small(report, self.plan.options.max_message_bytes, node=self.plan.stages[link.stage].last.name)
         with self.lock:
             self.ingress.on_report(link, report)
-        self._replicas[link].outbox.note_known()
 
 
 class _Watcher:

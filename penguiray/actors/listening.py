@@ -60,20 +60,21 @@ class Listening:
         """How long each of these replicas has been silent, in seconds; who is so for long is looked at from outside."""
         silent = self._silence.look(links, self._clock.now())
         for link, silent_s in silent.items():
-            if silent_s > SUSPECT_S / 2 and link in self._where:
-                self._look_at(link, own_host)
+            if silent_s > SUSPECT_S / 2 and link in self._where and self._is_seen(link, own_host):
+                self._silence.heard(link)
+                silent[link] = 0.0
         return silent
 
-    def _look_at(self, link: LinkId, own_host: str) -> None:
+    def _is_seen(self, link: LinkId, own_host: str) -> bool:
+        """Whether a process of this host is seen to compute; one of another host is asked about, and heard later."""
         actor, (host, pid) = self._where[link]
         if host == own_host:
-            if self._pulse.computes(pid):
-                self._silence.heard(link)
-            return
+            return self._pulse.computes(pid)
         for other, (neighbour, (its_host, _)) in self._where.items():
             if other != link and its_host == host:
                 ask(neighbour.computes, link, partial(self._seen, actor), pid)
-                return
+                break
+        return False
 
     def _seen(self, actor: Any, link: LinkId, done: Future[Any]) -> None:
         if done.exception() is None and done.result():

@@ -86,6 +86,8 @@ class Losses:
 
     def is_new(self, stage: int, root: int, message_id: int, index: int) -> bool:
         """Whether a result that came before its message was finished did not come already, before a loss."""
+        if not self._keeps:
+            return True
         if self._roots.is_finished(stage, root, message_id):
             return False
         given = self._streamed.setdefault(root, {})
@@ -96,7 +98,7 @@ class Losses:
 
     def note_failure(self, failure: Failure, *, is_new: bool) -> None:
         """A message failed; if it was finished well before, what was lost of it cannot come a second time."""
-        if failure.root not in self._roots:
+        if not self._keeps or failure.root not in self._roots:
             return
         failed = self._failures.setdefault(failure.root, set())
         if is_new:
@@ -138,11 +140,12 @@ class Losses:
         Returns:
             How many were sent again, and the inputs that are to be given up on.
         """
-        lost = [root for root in now if root in self._roots and before.get(root, _NONE) & now[root]]
-        dead = [root for root in lost if root in self._failed or root not in self]
-        again, given_up = self._replays.lose(
-            [root for root in lost if root not in dead], covered=covered, losses=self.count
-        )
+        dead: list[int] = []
+        lost: list[int] = []
+        for root, ids in now.items():
+            if root in self._roots and before.get(root, _NONE) & ids:
+                (dead if root in self._failed or root not in self else lost).append(root)
+        again, given_up = self._replays.lose(lost, covered=covered, losses=self.count)
         self._send(again)
         self._replays.settle(self._roots)
         return len(again), given_up + dead if covered is not None else given_up

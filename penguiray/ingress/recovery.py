@@ -342,9 +342,7 @@ class Recovery:
 
     def _take_answer(self, asked: _Round, link: LinkId, answer: Held | None) -> None:
         asked.left.discard(link)
-        if (
-            answer is not None and link not in self.down | self.suspects
-        ):  # whoever is lost meanwhile has a round of its own
+        if answer is not None and link not in self.down | self.suspects:  # who was lost meanwhile holds nothing
             asked.answers[link] = answer
         if not asked.left:
             self._finish(asked)
