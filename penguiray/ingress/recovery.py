@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from penguiray.clock import Clock
 from penguiray.control.restarts import Restarts
 from penguiray.control.silence import LOST_S, SUSPECT_S
+from penguiray.draw.amounts import counted
 from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.losses import Missing
 from penguiray.link.frame import LinkId
@@ -324,7 +325,7 @@ class Recovery:
         with self._lock:
             again, dead = self._ingress.recover(before, missing, covered, self._plan.stages[last.stage])
         if again or dead:
-            _log.warning("run %r: %d inputs are sent again, %d are given up on", self._plan.name, again, dead)
+            _log.warning("run %r: sent again: %s; given up on: %d", self._plan.name, counted(again, "input"), dead)
 
     def _ask_all(
         self, ask: Callable[[LinkId, Answered], None], then: Callable[[dict[LinkId, Held], bool], None]
