@@ -1,24 +1,58 @@
-"""Frames as actor calls: the transport between any two processes of a run."""
+"""Frames as actor calls: the way between any two processes of a run."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from penguiray.actors.door import Door
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.codec import BodyTooLarge
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.order import Place
 from penguiray.link.transport import FrameTooLarge
-from penguiray.link.wire import Refused, frame_of_what_can_travel, pack_frame
+from penguiray.link.wire import Packed, Refused, frame_of_what_can_travel, pack_frame
 
-__all__ = ["CallTransport", "feedback_of"]
+__all__ = ["CallTransport", "Parcel", "Peer", "feedback_of"]
 
 Answered = Callable[[LinkId, Any, "Future[Any]"], None]
+
+Peer = tuple[Any, Door | None]
+"""The actor of a replica, and where streams to it begin, if they may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A frame, packed."""
+
+    link: LinkId
+    """Where it goes."""
+    sequence: int
+    """Its number on the link."""
+    kind: Kind
+    """What it is for."""
+    header: bytes
+    """See `wire.Packed`."""
+    data: bytes
+    """See `wire.Packed`."""
+    buffers: list[memoryview]
+    """See `wire.Packed`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all parts in bytes."""
+        return len(self.header) + len(self.data) + sum(buffer.nbytes for buffer in self.buffers)
+
+    @property
+    def lane(self) -> Kind:
+        """Frames of one lane arrive in their order; others may pass them. Control words go with the data."""
+        return self.kind if self.kind.is_data else Kind.DATA
 
 
 class CallTransport:
@@ -29,7 +63,7 @@ class CallTransport:
     """
 
     def __init__(self, *, clock: Clock, options: FlowOptions, on_answer: Answered, on_refused: Refused) -> None:
-        """Prepare; `connect` says who is there.
+        """Prepare; `replace` says who is there.
 
         Args:
             clock: The sender's clock.
@@ -43,14 +77,7 @@ class CallTransport:
         self._on_answer = on_answer
         self._on_refused = on_refused
         self._actors: dict[LinkId, Any] = {}
-        self._known: dict[tuple[LinkId, str], set[str]] = {}
-
-    def connect(self, actors: Mapping[int, Sequence[Any]]) -> None:
-        """Say which actors are the replicas of each stage."""
-        for stage, replicas in actors.items():
-            for number, actor in enumerate(replicas):
-                link = LinkId(stage, number)
-                self.replace(link, actor)
+        self._known: dict[tuple[LinkId, Kind], set[str]] = {}
 
     def is_current(self, link: LinkId, actor: Any) -> bool:
         """Whether an actor is a replica now, and not one before it."""
@@ -64,40 +91,54 @@ class CallTransport:
 
     def send(self, frame: Frame) -> int:
         """Send a frame; a message that cannot be pickled, or is too large, is refused, and the others go."""
+        parcel = self.pack(frame)
+        self.carry(parcel)
+        return parcel.nbytes
+
+    def pack(self, frame: Frame) -> Parcel:
+        """A frame as bytes, to be sent before the next one of its lane is packed; see `send`.
+
+        Raises:
+            FrameTooLarge: See `Transport.send`.
+        """
         try:
-            header, data, buffers = self._pack(frame, self._limit(frame))
+            packed = self._pack(frame, self._limit(frame))
         except Exception as error:  # pickling runs user code
             if isinstance(error, BodyTooLarge) and len(frame.messages) > 1:
                 raise FrameTooLarge from error
             frame = frame_of_what_can_travel(frame, self._options.max_message_bytes, self._on_refused)
-            header, data, buffers = self._pack(frame, None)
-        link = frame.link
-        attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
-        actor = self._actors[link]
-        ref = getattr(actor, _method(frame.kind)).remote(header, data, *attachments)
-        answer: Future[Any] = ref.future()
-        answer.add_done_callback(lambda done: self._on_answer(link, actor, done))
-        return len(header) + len(data) + sum(buffer.nbytes for buffer in buffers)
+            packed = self._pack(frame, None)
+        return Parcel(frame.link, frame.sequence, frame.kind, *packed)
 
-    def _known_to(self, frame: Frame) -> set[str]:
-        """Classes that the receiver knows when it decodes a frame: those of frames that this one cannot overtake."""
-        return self._known.setdefault((frame.link, _method(frame.kind)), set())
+    def carry(self, parcel: Parcel, place: Place | None = None) -> None:
+        """Send what was packed; `place` says where it stands if it may be overtaken, or overtakes."""
+        method = _METHODS.get(parcel.lane, "receive")
+        attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in parcel.buffers]
+        self._call(parcel.link, method, place, parcel.header, parcel.data, *attachments)
+
+    def carry_again(self, parcel: Parcel, place: Place) -> None:
+        """Send what may have arrived already, or may stand before something that waits for it."""
+        self._call(parcel.link, "receive_again", place, parcel.sequence, parcel.header, parcel.data)
+
+    def _call(self, link: LinkId, method: str, *arguments: Any) -> None:
+        actor = self._actors[link]
+        answer: Future[Any] = getattr(actor, method).remote(*arguments).future()
+        answer.add_done_callback(lambda done: self._on_answer(link, actor, done))
 
     def _limit(self, frame: Frame) -> int | None:
         """Most bytes of the frame: several messages together are no more than may be on the way to one replica."""
         limit = self._options.max_message_bytes
         return limit if len(frame.messages) <= 1 else min(limit or sys.maxsize, self._options.link_bytes)
 
-    def _pack(self, frame: Frame, limit: int | None) -> tuple[bytes, bytes, list[memoryview]]:
+    def _pack(self, frame: Frame, limit: int | None) -> Packed:
+        lane = frame.kind if frame.kind.is_data else Kind.DATA
+        known = self._known.setdefault((frame.link, lane), set())
         now, inline_limit = self._clock.now(), self._options.inline_limit_bytes
-        return pack_frame(frame, self._known_to(frame), now=now, inline_limit=inline_limit, limit=limit)
+        return pack_frame(frame, known, now=now, inline_limit=inline_limit, limit=limit)
 
 
-def _method(kind: Kind) -> str:
-    """The method for frames of a kind: each has a thread of its own, so the urgent ones wait for no others."""
-    if kind in {Kind.BACK, Kind.HIGH}:
-        return "receive_first"
-    return "receive_low" if kind is Kind.LOW else "receive"
+_METHODS = {Kind.BACK: "receive_first", Kind.HIGH: "receive_first", Kind.LOW: "receive_low"}
+"""The methods for some lanes: they have threads of their own, so the urgent ones wait for no others."""
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:

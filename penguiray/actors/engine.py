@@ -7,6 +7,7 @@ Callbacks of Ray only put something there.
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 import queue
@@ -22,7 +23,8 @@ from typing import Any, Literal
 
 import ray
 
-from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.calls import feedback_of
+from penguiray.actors.driver_links import DriverLinks
 from penguiray.actors.listening import Listening
 from penguiray.actors.lost import end_of_run, how_lost
 from penguiray.actors.opening import Opening, Step
@@ -41,7 +43,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.recovery import Recovery
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
-from penguiray.link.frame import LinkId
+from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.wire import unpack_report
 from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
@@ -110,15 +112,19 @@ class RayEngine:
 
     def _use(self, plan: Plan, *, ingress: int = 0) -> None:
         self.plan = plan
-        self._transport = CallTransport(
-            clock=self.clock,
-            options=self.plan.options,
+        self._links = DriverLinks(
+            self.plan.options,
+            self.lock,
+            self.clock,
             on_answer=lambda *answer: self._events.put(lambda: self._take_answer(*answer)),
+            on_feedback=self._take_feedback,
+            on_report=self._take_report,
             on_refused=self._refuse,
+            on_error=lambda error: self._events.put(functools.partial(_raise, error)),
         )
         self.ingress = Ingress(
             self.plan,
-            self._transport,
+            self._links.transport,
             epoch=self._epoch,
             clock=self.clock,
             number=ingress,
@@ -200,6 +206,7 @@ class RayEngine:
     def _end(self) -> None:
         self._is_ending = True
         try:
+            self._links.close()
             if self._successors is not None:
                 self._successors.close()
             if self._pool is not None and ray.is_initialized():
@@ -221,7 +228,7 @@ class RayEngine:
         self._wait_opened(self._opening(pool))
         if self._is_ending:
             return
-        self._transport.connect(pool.by_stage())
+        self._links.connect(pool.by_stage())
         self._look_after(pool)
         for link in pool.actors:
             self._collect(link)
@@ -318,17 +325,27 @@ class RayEngine:
         self._collect(link)
         packed, calls = told.result()
         if packed is not None:
-            report = unpack_report(*packed, node=self.plan.stages[link.stage].last.name)
-            with self.lock:
-                self.ingress.on_report(link, report)
-            if self._recovery is not None:
-                self._recovery.note_report(link)
-            for peer, heard in report.unreached.items():
-                self._note_unreached(link, peer, heard)
+            self._take_report(link, actor, *packed)
         if calls is not None:
             with self.lock:
                 said = self.watch.look(link, calls, self.clock.now())
             _warn(said)
+
+    def _take_report(self, link: LinkId, actor: Any, header: bytes, data: bytes, buffers: Sequence[Any] = ()) -> None:
+        """Take a replica's news in; from any thread."""
+        report = unpack_report(header, data, buffers, node=self.plan.stages[link.stage].last.name)
+        with self.lock:
+            if not self._links.transport.is_current(link, actor):
+                return
+            self.ingress.on_report(link, report)
+            self._links.transport.ask(link, report.number)
+        if self._recovery is not None and self._recovery.waits_for_reports:
+            self._events.put(self._recovery.note_report)
+        for peer, heard in report.unreached.items():
+            self._events.put(functools.partial(self._note_unreached, link, peer, heard))
+
+    def _take_feedback(self, link: LinkId, feedback: Feedback) -> None:
+        self.ingress.on_feedback(link, feedback)
 
     def _is_gone(self, link: LinkId, actor: Any, error: BaseException | None) -> bool:
         """Whether an answer is of no use, since it is that of a replica that was lost."""
@@ -395,7 +412,7 @@ class RayEngine:
         assert self._pool is not None
         assert self._recovery is not None
         with self.lock:
-            self._transport.replace(link, self._pool.actors[link])
+            self._links.transport.replace(link, self._pool.peer(link))
         self._collect(link)
         self._recovery.ready(link)
 
@@ -416,6 +433,10 @@ class RayEngine:
             if self._pool is not None:
                 self._pool.renew(self._note_renewed)
             self._events.put(("tick", None, None))
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _warn(sentences: list[str]) -> None:

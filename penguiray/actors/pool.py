@@ -10,6 +10,8 @@ from typing import Any
 
 import ray
 
+from penguiray.actors.calls import Peer
+from penguiray.actors.door import Door
 from penguiray.actors.private import free_by_host
 from penguiray.actors.process import CLOSE_S, FINISH_S
 from penguiray.actors.registry import claim, create_again, lead_name, others, replica_name
@@ -37,6 +39,7 @@ class ReplicaPool:
         self._card = card
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
+        self._doors: dict[LinkId, Door] = {}
         self._makers: dict[LinkId, Callable[..., Any]] = {}
         self._generations: dict[LinkId, int] = {}
         self.opened: set[LinkId] = set()
@@ -82,6 +85,7 @@ class ReplicaPool:
         title = f"{self._plan.name}/{stage.name}/{number}"
         outline = pack_outline(self._plan) if is_lead else None
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
+        door = Door.make() if self._plan.options.streams else None
         options = factory.options(
             name=lead_name(self._card) if is_lead else replica_name(self._card, self._plan.name, stage.name, number),
             namespace=NAMESPACE,
@@ -91,8 +95,10 @@ class ReplicaPool:
             enable_task_events=False,
             **_reserved(stage),
         )
+        if door is not None:
+            self._doors[LinkId(stage.index, number)] = door
         return options.remote(
-            title, code, self._plan.options, number, generation, self._card, outline, numbers, *arguments
+            title, code, self._plan.options, number, generation, self._card, outline, door, numbers, *arguments
         )
 
     def others(self) -> list[str]:
@@ -113,11 +119,15 @@ class ReplicaPool:
         targets = {edge.target: self._of_stage(edge.target) for edge in edges}
         ask(self.actors[link].open, link, on_done, targets, self.actors[LinkId(link.stage, 0)])
 
-    def _of_stage(self, stage: int) -> list[Any]:
-        return [actor for link, actor in self.actors.items() if link.stage == stage]
+    def peer(self, link: LinkId) -> Peer:
+        """A replica, as its peers are told of it."""
+        return self.actors[link], self._doors.get(link)
 
-    def by_stage(self) -> dict[int, list[Any]]:
-        """All actors, in the order of their numbers."""
+    def _of_stage(self, stage: int) -> list[Peer]:
+        return [self.peer(link) for link in self.actors if link.stage == stage]
+
+    def by_stage(self) -> dict[int, list[Peer]]:
+        """All replicas, in the order of their numbers."""
         return {stage.index: self._of_stage(stage.index) for stage in self._plan.stages}
 
     def collect(self, link: LinkId, on_done: Done) -> None:

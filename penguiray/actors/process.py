@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import itertools
@@ -16,10 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.calls import CallTransport, Peer, feedback_of
+from penguiray.actors.door import Answering, Door
+from penguiray.actors.intake import Intake
 from penguiray.actors.lost import GONE
 from penguiray.actors.reader import Reader, Told
 from penguiray.actors.readers import Readers
+from penguiray.actors.stream import Stream
+from penguiray.actors.streams import StreamTransport, unpack_ask
+from penguiray.actors.telling import Teller
 from penguiray.clock import SystemClock
 from penguiray.control.lease import LEASE_S, LOOK_S
 from penguiray.errors import RunClosed
@@ -27,10 +33,12 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.ids import ingress_number
+from penguiray.link.order import Place
 from penguiray.link.peers import Held, PeerNews, Peers, epoch_of
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
-from penguiray.link.wire import unpack_frame
+from penguiray.link.wire import Packed
+from penguiray.link.words import BrokenWord, Word
 from penguiray.plan.plan import Stage
 from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
@@ -50,7 +58,9 @@ FINISH_S = 30.0
 class ReplicaProcess:
     """Owns the loop thread. Its methods are called from the actor's threads; the replica belongs to the loop."""
 
-    def __init__(self, stage: Stage, options: FlowOptions, *, epoch: int, number: int, generation: int) -> None:
+    def __init__(
+        self, stage: Stage, options: FlowOptions, *, epoch: int, number: int, generation: int, door: Door | None
+    ) -> None:
         _tune()
         self._options = options
         self._last_node = stage.last.name
@@ -70,12 +80,14 @@ class ReplicaProcess:
         self._first: Any = None
         self._has_new_first = asyncio.Event()
         self._peers = Peers()
-        self._transport = CallTransport(
+        self._senders: dict[Stream, int] = {}
+        calls = CallTransport(
             clock=self._clock,
             options=options,
             on_answer=self._on_answer,
             on_refused=self._on_refused,
         )
+        self._transport = StreamTransport(calls, contextlib.nullcontext(), on_feedback=self._on_feedback)
         self._replica = Replica(
             stage,
             options,
@@ -83,12 +95,16 @@ class ReplicaProcess:
             epoch=epoch,
             clock=self._clock,
             rng=random.Random(f"{epoch}/{stage.index}/{number}"),  # noqa: S311 - jitter, not a secret
-            on_news=self._owner.news.set,
+            on_news=self._on_news,
             inline=False,
             ask_first=None if number == 0 else self._ask_first,
             own_epoch=epoch_of(epoch, LinkId(stage.index, number), generation),
             is_successor=generation > 0,
         )
+        pack = functools.partial(self._pack, self._owner)
+        self._teller = Teller(self._replica.outbox, pack, self._owner.news.set)
+        self._intake = Intake(self._replica, self._loop, self._clock)
+        self._door = None if door is None else self._answering(door)
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
@@ -96,15 +112,22 @@ class ReplicaProcess:
     def _reader(self, *, is_owner: bool) -> Reader:
         return Reader(self._options, node=self._last_node, clock=self._clock, is_owner=is_owner)
 
+    def _answering(self, door: Door) -> Answering:
+        answering = Answering(
+            door, self._loop, on_stream=self._greet, on_word=self._take_word, on_broken=self._note_broken
+        )
+        answering.open()
+        return answering
+
     def set_up_host(self) -> None:
         """Call the nodes' `setup_host()`, for all replicas of the stage on this host."""
         asyncio.run_coroutine_threadsafe(self._replica.set_up_host(), self._loop).result()
 
-    def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
+    def open(self, peers: Mapping[int, Sequence[Peer]], first: Any) -> None:
         """Connect to the next stages and to replica 0 of this one, build the nodes' objects, and begin to work."""
         self._first = first
-        self._transport.connect(actors)
-        for stage, replicas in actors.items():
+        self._transport.connect(peers, self._loop)
+        for stage, replicas in peers.items():
             self._replica.connect(stage, len(replicas))
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
         gc.collect()
@@ -142,30 +165,61 @@ class ReplicaProcess:
         self._failure = self._failure or error
         self._owner.news.set()
 
-    def receive(self, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, float]:
+    def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, float]:
         """Take a frame in; returns its feedback once it has left the inbox."""
-        frame, failure = unpack_frame(header, data, attachments, now=self._clock.now())
-        taken: Future[Feedback] = Future()
-        if failure is None:
-            self._loop.call_soon_threadsafe(self._replica.receive, frame, taken.set_result)
-        else:
-            self._loop.call_soon_threadsafe(self._replica.refuse, frame, failure, taken.set_result)
-        feedback = taken.result()
+        feedback = self._intake.by_call(place, header, data, attachments)
         return feedback.sequence, feedback.service_s
 
+    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> tuple[int, float]:
+        """Take a frame in that may have come before; returns as if it had left the inbox."""
+        self._intake.by_call_again(place, header, data)
+        return sequence, 0.0
+
     def collect(self) -> Told:
-        """Wait for news and hand it over: a report, and which calls are under way if it is time to look.
+        """Wait for news that the driver's stream does not bring: a report, and the calls under way if it is time.
 
         Not even a loop that is held up by a node keeps the calls from being told.
 
         Raises:
             Exception: The replica cannot go on, and why.
         """
-        outbox = self._replica.outbox
-        if outbox.waits_to_be_known:  # who asks again has the last report
-            self._loop.call_soon_threadsafe(outbox.note_known)
-        take = functools.partial(self._on_loop, outbox.take_report)
-        return self._owner.report(self._check, take, outbox.note_results), self._owner.calls(self._running)
+        if self._teller.waits_for_call:  # who asks again has the last report
+            self._loop.call_soon_threadsafe(self._teller.note_called)
+        take = functools.partial(self._on_loop, self._teller.give)
+        pack = functools.partial(self._pack, self._owner)
+        return self._owner.report(self._check, take, pack), self._owner.calls(self._running)
+
+    def _pack(self, reader: Reader, report: Report) -> Packed:
+        """A report as bytes."""
+        n_results = len(report.results)
+        _, data, buffers = packed = reader.pack(report)
+        self._replica.outbox.note_results(n_results, len(data) + sum(buffer.nbytes for buffer in buffers))
+        return packed
+
+    def _on_news(self) -> None:
+        self._teller.note_news()
+
+    def _on_feedback(self, link: LinkId, feedback: Feedback) -> None:
+        self._replica.on_feedback(link, feedback)
+
+    # -- streams of other processes; on the loop
+
+    def _greet(self, stream: Stream, sender: int, reads: bool) -> None:
+        self._senders[stream] = sender
+        if reads:
+            self._teller.use(stream)
+
+    def _take_word(self, stream: Stream, word: Word, payload: bytes) -> None:
+        if word is Word.FRAME:
+            self._intake.by_stream(stream, self._senders[stream], payload)
+        elif word is Word.ASK:
+            self._teller.note_arrived(unpack_ask(payload))
+        else:
+            raise BrokenWord(f"a {word.name} to a replica")
+
+    def _note_broken(self, stream: Stream) -> None:
+        del self._senders[stream]
+        self._teller.note_broken(stream)
 
     def held(self) -> Held:
         """See `Replica.held`."""
@@ -176,16 +230,16 @@ class ReplicaProcess:
         self._on_loop(functools.partial(self._note_peers, news)).result()
 
     def _note_peers(self, news: Sequence[PeerNews]) -> None:
-        for link, actor in self._peers.new(news):
-            if actor is not None:
-                self._transport.replace(link, actor)
+        for link, peer in self._peers.new(news):
+            if peer is not None:
+                self._transport.replace(link, peer)
                 if link == LinkId(self._stage, 0):
-                    self._first = actor
+                    self._first, _ = peer
                     self._has_new_first.set()
             elif link.stage == self._stage:
                 for keeper in self._replica.rates.values():
                     keeper.lose(link.replica)
-            self._replica.outbox.set_down(link, is_down=actor is None)
+            self._replica.outbox.set_down(link, is_down=peer is None)
         self._replica.refused = self._peers.gone
 
     def _check(self) -> None:
@@ -240,11 +294,11 @@ class ReplicaProcess:
             raise self._gone()
         reader.lease.renew(self._clock.now())
         take = functools.partial(self._on_loop, functools.partial(self._take_for, ingress))
-        report = reader.report(self._check, take, self._replica.outbox.note_results)
+        report = reader.report(self._check, take, functools.partial(self._pack, reader))
         reader.lease.renew(self._clock.now())
         return report, reader.calls(self._running)
 
-    def _take_for(self, ingress: int) -> Report:
+    def _take_for(self, ingress: int) -> Report | Packed | None:
         if ingress in self._attached:
             return self._replica.outbox.take_report(ingress)
         raise self._gone()
@@ -311,6 +365,8 @@ class ReplicaProcess:
         if self._task is not None:
             await asyncio.wait([self._task])
         await self._replica.close()
+        if self._door is not None:
+            self._door.close()
 
     def _on_loop(self, function: Callable[[], T]) -> Future[T]:
         done: Future[T] = Future()

@@ -15,7 +15,7 @@ from penguiray.control.lease import Lease
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
-from penguiray.link.wire import pack_report
+from penguiray.link.wire import Packed, pack_report
 from penguiray.observe.watch import look_every_s
 
 __all__ = ["MOST_ATTACHED", "Reader", "Told"]
@@ -50,7 +50,7 @@ class Reader:
         self._is_owner = is_owner
         self._look_s = look_every_s(options.report_after_s)
         self._next_look = 0.0
-        self._taking: Future[Report] | None = None
+        self._taking: Future[Report | Packed | None] | None = None
         self._known: set[str] = set()
         self.news = threading.Event()
         """Set when there is something to be told."""
@@ -58,14 +58,17 @@ class Reader:
         """How long it may be silent."""
 
     def report(
-        self, check: Callable[[], None], take: Callable[[], Future[Report]], note: Callable[[int, int], None]
+        self,
+        check: Callable[[], None],
+        take: Callable[[], Future[Report | Packed | None]],
+        pack: Callable[[Report], Packed],
     ) -> tuple[Any, ...] | None:
         """Wait for news and encode them; None if there were none for a while, or the loop is held up.
 
         Args:
             check: Raises if the replica cannot go on.
-            take: Has the loop hand over its report for this process.
-            note: Told how many results went into the report, and their bytes.
+            take: Has the loop hand over its report for this process; one that is packed already goes as it is.
+            pack: Encodes a report.
         """
         if self._taking is None:
             if not self.news.wait(self._look_s if self._is_owner else min(_STATUS_S, self._look_s)) and self._is_owner:
@@ -75,17 +78,21 @@ class Reader:
         check()
         if not wait_futures([self._taking], timeout=self._look_s).done:
             return None
-        report, self._taking = self._taking.result(), None
-        n_results = len(report.results)
-        header, data, buffers = pack_report(
+        taken, self._taking = self._taking.result(), None
+        if taken is None:
+            return None
+        header, data, buffers = pack(taken) if isinstance(taken, Report) else taken
+        return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
+
+    def pack(self, report: Report) -> Packed:
+        """A report as bytes, with the classes that this process does not know yet."""
+        return pack_report(
             report,
             self._known,
             inline_limit=self._options.inline_limit_bytes,
             node=self._node,
             limit=self._options.max_message_bytes,
         )
-        note(n_results, len(data) + sum(buffer.nbytes for buffer in buffers))
-        return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
 
     def calls(self, look: Callable[[], list[RunningCall]]) -> list[RunningCall] | None:
         """The calls under way, None if they were told lately."""

@@ -13,11 +13,14 @@ from typing import Any
 
 import ray
 
+from penguiray.actors.calls import Peer
+from penguiray.actors.door import Door
 from penguiray.actors.process import ReplicaProcess
 from penguiray.actors.pulse import Pulse
 from penguiray.actors.reader import MOST_ATTACHED, Told
 from penguiray.actors.ship import Packed, unpack_stage
 from penguiray.graph.policies import FlowOptions
+from penguiray.link.order import Place
 from penguiray.link.peers import Held, PeerNews
 from penguiray.observe.card import RunCard
 from penguiray.runtime.rate import Grant
@@ -51,6 +54,7 @@ class ReplicaActor:
         generation: int,
         card: RunCard,
         outline: bytes | None,
+        door: Door | None,
         large: Sequence[int],
         *packed: Packed,
     ) -> None:
@@ -59,7 +63,9 @@ class ReplicaActor:
         self._title = title
         self._pulse = Pulse()
         stage = unpack_stage(code, large, packed)
-        self._process = ReplicaProcess(stage, options, epoch=card.epoch, number=number, generation=generation)
+        self._process = ReplicaProcess(
+            stage, options, epoch=card.epoch, number=number, generation=generation, door=door
+        )
 
     def __repr__(self) -> str:
         """What Ray writes before each line that the user's code prints."""
@@ -76,9 +82,9 @@ class ReplicaActor:
         self._process.set_up_host()
 
     @ray.method(concurrency_group="control")
-    def open(self, actors: Mapping[int, Sequence[Any]], first: Any) -> None:
+    def open(self, peers: Mapping[int, Sequence[Peer]], first: Any) -> None:
         """See `ReplicaProcess.open`."""
-        self._process.open(actors, first)
+        self._process.open(peers, first)
 
     @ray.method(concurrency_group="control")
     def who(self) -> tuple[RunCard, float]:
@@ -107,19 +113,24 @@ class ReplicaActor:
         self._process.leave(ingress)
 
     @ray.method(concurrency_group="data")
-    def receive(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
+    def receive(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
         """See `ReplicaProcess.receive`."""
-        return self._process.receive(header, data, attachments)
+        return self._process.receive(place, header, data, attachments)
 
     @ray.method(concurrency_group="first")
-    def receive_first(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
+    def receive_first(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
         """Like `receive`, for messages on a way back and urgent ones."""
-        return self._process.receive(header, data, attachments)
+        return self._process.receive(place, header, data, attachments)
 
     @ray.method(concurrency_group="low")
-    def receive_low(self, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
+    def receive_low(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> tuple[int, float]:
         """Like `receive`, for messages with a low priority."""
-        return self._process.receive(header, data, attachments)
+        return self._process.receive(place, header, data, attachments)
+
+    @ray.method(concurrency_group="control")
+    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> tuple[int, float]:
+        """See `ReplicaProcess.receive_again`."""
+        return self._process.receive_again(place, sequence, header, data)
 
     @ray.method(concurrency_group="collect")
     def collect(self) -> Told:

@@ -65,7 +65,7 @@ class Successors:
 
     def place_of(self, link: LinkId) -> Any:
         """See `Hands`."""
-        return self._pool.actors[link]
+        return self._pool.peer(link)
 
     def epoch_of(self, link: LinkId) -> int:
         """See `Hands`."""

@@ -63,6 +63,11 @@ def credit_statements(plan: Plan) -> Iterator[Statement]:
         "credit", plan.name, f"frames of up to {counted(options.frame_messages, 'message')}",
         "a busy link or replica gathers messages, an idle one sends at once", _origin(plan, "frame_messages"),
     )  # fmt: skip
+    if options.streams:
+        says, why = "frames go over sockets on one host", "between hosts, and with large buffers, by Ray's calls"
+    else:
+        says, why = "frames go by Ray's calls", "streams=False; sockets are quicker between processes of one host"
+    yield Statement("credit", plan.name, says, why, _origin(plan, "streams"))
     yield Statement(
         "credit", plan.name, f"buffers above {in_bytes(options.inline_limit_bytes)} go beside the frame",
         "on Ray the object store carries them", _origin(plan, "inline_limit_bytes"),

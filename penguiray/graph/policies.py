@@ -260,11 +260,14 @@ class FlowOptions:
     """How often a way back without `max_hops` of its own may be taken along one line of descent."""
     max_live_messages: int = field(default=100_000)
     """Most messages that one input may turn into, finished ones counted until it is done. Bounds memory."""
+    streams: bool = True
+    """Whether processes of one host talk over sockets, which takes a tenth of the time of Ray's calls. False: only by
+    calls, as between hosts."""
     report_after_s: float = 30.0
     """A call that takes longer is reported as a warning, and again each time that it has taken twice as long."""
 
     def __post_init__(self) -> None:
         for option in fields(self):
             value = getattr(self, option.name)
-            if value is not None or option.default is not None:
+            if option.name != "streams" and (value is not None or option.default is not None):
                 _require(value is not None and value >= 1, "FlowOptions", f"{option.name} must be at least 1")

@@ -80,6 +80,8 @@ class Ingress:
         self._losses = Losses(plan, self._roots, self._sender, self._facts_of, keeps=keeps)
         self._counters: dict[LinkId, dict[str, NodeCount]] = {}
         self._gone: dict[str, NodeCount] = {}
+        self._heard: dict[LinkId, int] = {}
+        self._lost: set[LinkId] = set()
         self._is_sealed = False
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
@@ -233,6 +235,8 @@ class Ingress:
 
     def on_report(self, replica: LinkId, report: Report) -> None:
         """Take a replica's news in."""
+        if replica not in self._lost:  # the last word of one that was lost is not its successor's
+            self._heard[replica] = max(report.number, self.heard(replica))
         stage = self._plan.stages[report.stage]
         for root, message_id in report.parked:
             self._roots.park(stage, root, message_id)
@@ -252,6 +256,7 @@ class Ingress:
         """A replica was lost, with all that was on its way to it; or another one took its place."""
         self._sender.set_down(replica, is_down=is_down)
         if not is_down:
+            self._lost.discard(replica)
             self._counters.pop(replica, None)  # a late word of the one before it may have come
             if replica.stage in self._batched:
                 self._hint_again(replica.stage)
@@ -260,8 +265,14 @@ class Ingress:
     def note_loss(self, replica: LinkId, *, by_us: bool) -> None:
         """A replica is gone for good; one that was ended by us says nothing about what it had in its hands."""
         self._losses.note_loss(replica, by_us=by_us)
+        self._lost.add(replica)
+        self._heard.pop(replica, None)
         for name, count in self._counters.pop(replica, {}).items():
             self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
+
+    def heard(self, replica: LinkId) -> int:
+        """Number of the last report of a replica that was taken in."""
+        return self._heard.get(replica, 0)
 
     def _hint_again(self, stage: int) -> None:
         """Tell the batch nodes of a stage once more which calls have ended: one of them is new."""

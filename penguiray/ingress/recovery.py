@@ -113,7 +113,6 @@ class Recovery:
         self._clock = clock
         self._restarts = Restarts()
         self._words = 0
-        self._reports: dict[LinkId, int] = {}
         self._rounds: list[_Round] = []
         self._census: _Census | None = None
         self._is_counting = False
@@ -167,7 +166,6 @@ class Recovery:
         self.suspects.discard(link)
         if not by_us:
             self._losses.append(link)
-        self._reports.pop(link, None)
         self._gone[link] = *self._gone.get(link, ()), self._hands.epoch_of(link)
         self._go_without(link)
         with self._lock:
@@ -269,11 +267,13 @@ class Recovery:
         self._census = _Census(before, told, held, self._clock.now(), is_whole)
         self._look()
 
-    def note_report(self, link: LinkId) -> None:
-        """A report of a replica was taken in; one that had its last word before it was lost is not its successor's."""
-        if link in self.down:
-            return
-        self._reports[link] = self._reports.get(link, 0) + 1
+    @property
+    def waits_for_reports(self) -> bool:
+        """Whether `note_report` is due when a report was taken in; may be asked from any thread, after that."""
+        return self._census is not None
+
+    def note_report(self) -> None:
+        """A report of a replica was taken in."""
         self._look()
 
     def tick(self) -> None:
@@ -305,7 +305,9 @@ class Recovery:
         if census is None:
             return
         is_overdue = census.begun < self._clock.now() - _PATIENCE_S
-        if not is_overdue and any(self._reports.get(link, 0) < number for link, number in census.told.items()):
+        with self._lock:
+            is_due = all(self._ingress.heard(link) >= number for link, number in census.told.items())
+        if not is_overdue and not is_due:
             return
         self._census = None
         is_whole = census.is_whole and not is_overdue

@@ -49,6 +49,8 @@ class Report:
 
     stage: int
     """Stage of the replica."""
+    number: int = 0
+    """How many reports of the replica this is the last of; 0 for a process that attached."""
     roots: list[int] = field(default_factory=list)
     """Roots of the finished messages."""
     ids: list[int] = field(default_factory=list)

@@ -69,7 +69,7 @@ class Outbox:
             sender: Its links to the next stages.
             counters: What its nodes did, by their names.
             cancelled: Inputs that were given up.
-            on_news: Called when `take_report` has something to say.
+            on_news: Called when `take_report` has something to say, and may call it: nothing is half noted then.
             clock: Where time comes from.
             has_more: Whether the replica has more to do at this moment, whose outputs may go along with those here.
             retention_bytes: See `FlowOptions`.
@@ -123,7 +123,6 @@ class Outbox:
         self._report.roots += done.roots
         self._report.ids += done.ids
         self._report.counts += [1] * len(done)
-        self._note_ends(done.ids)
         for edge in self._stage.edges:
             if goes_along(edge, None):
                 ids = child_ids(done.ids, edge.target)
@@ -131,6 +130,7 @@ class Outbox:
                 self._sender.offer_all(edge.target, Messages(done.roots, ids, done.values, done.facts, hops))
         if self._stage.is_end:
             self._report.results += done.values
+        self._note_ends(done.ids)
 
     def finish_empty(self, roots: list[int], ids: list[int]) -> None:
         """Messages are finished and gave nothing."""
@@ -212,6 +212,12 @@ class Outbox:
         return self._sender.queued_ids()
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is something to be told to the process that started the run."""
+        self._part()
+        return bool(self._report)
+
+    @property
     def told(self) -> int:
         """How many reports its owner will have had when it knows all that is finished now."""
         self._part()
@@ -287,6 +293,7 @@ class Outbox:
         else:
             report, self._report = self._report, Report(self._stage.index)
             self._taken += 1
+            report.number = self._taken
             if report.begun:
                 self._begins = "told"
         report.counters = {name: count.plus(NodeCount()) for name, count in self._counters.items()}

@@ -329,7 +329,7 @@ class SimulatedEngine(LocalEngine):
         self._heard_at = self.clock.now()
         with self.lock:
             self.ingress.on_report(member.link, report)
-        self._recovery.note_report(member.link)
+        self._recovery.note_report()
         if report.begun:
             self._send(None, member, member.replica.outbox.note_known)
         member.is_collected = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -54,7 +55,7 @@ def sort(x: int, ctx: pr.Context) -> int | None:
     return 1 if x <= 1 else None
 
 
-def looped(max_hops: int = 100, **options: int) -> pr.Flow[int, str]:
+def looped(max_hops: int = 100, **options: Any) -> pr.Flow[int, str]:
     return pr.Flow(enter >> step, back=[pr.Back(step, step, max_hops=max_hops)], options=pr.FlowOptions(**options))
 
 

@@ -35,7 +35,7 @@ def receiver() -> Any:
             self.taken: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
         @ray.method(concurrency_group="data")
-        def receive(self, header: bytes, body: bytes, *attachments: Any) -> tuple[int, float]:
+        def receive(self, _place: None, header: bytes, body: bytes, *attachments: Any) -> tuple[int, float]:
             from penguiray.link.wire import unpack_frame
 
             frame, failure = unpack_frame(header, body, attachments, now=time.monotonic())
@@ -66,7 +66,8 @@ class CallPair:
             on_answer=lambda link, _actor, answer: self._came.put((link, answer)),
             on_refused=lambda root, message_id, error: self.refused.append((root, message_id, error)),
         )
-        calls.connect({0: self.actors})
+        for number, actor in enumerate(self.actors):
+            calls.replace(LinkId(0, number), actor)
         self.transport: Transport = calls
 
     def take(self, link: LinkId) -> Frame:

@@ -284,8 +284,8 @@ def flow_of(blocks: list[Block], rng: random.Random, *, pauses: float) -> pr.Flo
         graph = part if graph is None else graph >> part
         backs += ways_back
     assert graph is not None
-    limits = {"link_messages": rng.choice([1, 1, 2, 2_000]), "frame_messages": rng.choice([1, 3, 1_000])}
-    return pr.Flow(graph, name="random", back=backs, options=pr.FlowOptions(**limits))
+    options = pr.FlowOptions(link_messages=rng.choice([1, 1, 2, 2_000]), frame_messages=rng.choice([1, 3, 1_000]))
+    return pr.Flow(graph, name="random", back=backs, options=options)
 
 
 async def drive(

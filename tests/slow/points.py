@@ -54,8 +54,9 @@ def _wanted(folder: Path, point: str) -> Path:
 
 def plant(folder: Path) -> None:
     """Have this replica's process die where it is asked to."""
-    from penguiray.actors.calls import CallTransport
     from penguiray.actors.process import ReplicaProcess
+    from penguiray.actors.streams import StreamTransport
+    from penguiray.actors.telling import Teller
     from penguiray.runtime.outbox import Outbox
     from penguiray.runtime.replica import Replica
 
@@ -67,7 +68,8 @@ def plant(folder: Path) -> None:
         (ReplicaProcess, "note_peers", "it hears of a loss", ""),
     ):
         setattr(owner, method, _wrapped(folder, getattr(owner, method), before, after))
-    receive, send, take, collect = Replica.receive, CallTransport.send, Outbox.take_report, ReplicaProcess.collect
+    receive, send, take, collect = Replica.receive, StreamTransport.send, Outbox.take_report, ReplicaProcess.collect
+    tell = Teller._tell
 
     def received(self: Any, frame: Any, on_taken: Callable[[Any], None]) -> None:
         at(folder, "a frame came")
@@ -97,9 +99,13 @@ def plant(folder: Path) -> None:
             _later(folder, "a report was told")
         return told
 
+    def on_stream(self: Any, stream: Any) -> None:
+        tell(self, stream)
+        _later(folder, "a report was told")
+
     planted: tuple[tuple[Any, str, Any], ...] = (
-        (Replica, "receive", received), (CallTransport, "send", sent), (Outbox, "take_report", took),
-        (ReplicaProcess, "collect", collected),
+        (Replica, "receive", received), (StreamTransport, "send", sent), (Outbox, "take_report", took),
+        (ReplicaProcess, "collect", collected), (Teller, "_tell", on_stream),
     )  # fmt: skip
     for owner, method, function in planted:
         setattr(owner, method, function)

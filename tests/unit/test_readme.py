@@ -46,6 +46,8 @@ def shown(value: Any) -> str:
     """A default as the README writes it."""
     if value is MISSING:
         return "none"
+    if isinstance(value, bool):
+        return f"`{value}`"
     if isinstance(value, int) and value >= 1024 and value % 1024 == 0:
         return f"{value // 1024**2} MiB" if value >= 1024**2 else f"{value // 1024} KiB"
     if value is None:

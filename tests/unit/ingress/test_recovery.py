@@ -124,8 +124,8 @@ def test_what_is_finished_and_not_told_yet_is_waited_for(run: Run) -> None:
     assert run.asked == [], "the second count begins when the reports of the first are here"
     for link in (B, C):
         message = child_id(run.roots[link.replica], 0)
-        run.ingress.on_report(link, Report(0, roots=[run.roots[link.replica]], ids=[message], counts=[0]))
-        run.recovery.note_report(link)
+        run.ingress.on_report(link, Report(0, 1, roots=[run.roots[link.replica]], ids=[message], counts=[0]))
+        run.recovery.note_report()
     asked, run.asked = run.asked, []
     for link, answered in asked:
         answered(link, (1, []))

@@ -1,0 +1,81 @@
+"""What comes in to a replica, by calls and by streams."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from penguiray.actors.stream import Stream
+from penguiray.actors.streams import pack_feedback, unpack_place
+from penguiray.clock import Clock
+from penguiray.link.frame import Feedback, Frame
+from penguiray.link.order import InOrder, Place
+from penguiray.link.wire import unpack_frame
+from penguiray.link.words import Word
+from penguiray.runtime.replica import Replica
+
+__all__ = ["Intake"]
+
+Answer = Callable[[Feedback], None]
+
+
+@dataclasses.dataclass(slots=True)
+class _Arrived:
+    """A frame as it came, and who waits for its feedback."""
+
+    header: bytes
+    data: bytes
+    attachments: Sequence[Any]
+    answer: Answer
+
+
+class Intake:
+    """Hands frames to the replica, those of one sender in its order, and takes the feedback back."""
+
+    def __init__(self, replica: Replica, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        """Nothing has come yet; the replica belongs to the loop."""
+        self._replica = replica
+        self._loop = loop
+        self._clock = clock
+        self._order: InOrder[_Arrived] = InOrder()
+
+    def by_call(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Feedback:
+        """Take a frame in, from a thread that waits until it has left the inbox."""
+        taken: Future[Feedback] = Future()
+        if place is None:  # nothing of this sender can overtake it, so it is decoded beside the loop
+            frame, failure = unpack_frame(header, data, attachments, now=self._clock.now())
+            self._loop.call_soon_threadsafe(self._hand_over, frame, failure, taken.set_result)
+        else:
+            arrived = _Arrived(header, data, attachments, taken.set_result)
+            self._loop.call_soon_threadsafe(self._arrive, place, arrived)
+        return taken.result()
+
+    def by_call_again(self, place: Place, header: bytes, data: bytes) -> None:
+        """Take a frame in that may have come before. Nobody waits: others may wait for it."""
+        self._loop.call_soon_threadsafe(self._arrive, place, _Arrived(header, data, (), _nobody))
+
+    def by_stream(self, stream: Stream, sender: int, payload: bytes) -> None:
+        """Take a frame in; on the loop."""
+        place, header, data = unpack_place(sender, payload)
+        answer = lambda feedback: stream.send(Word.FEEDBACK, pack_feedback(feedback))  # noqa: E731
+        self._arrive(place, _Arrived(header, data, (), answer))
+
+    def _arrive(self, place: Place, arrived: _Arrived) -> None:
+        if self._order.has_come(place):
+            return
+        for due in self._order.arrive(place, arrived):
+            now = self._clock.now()
+            self._hand_over(*unpack_frame(due.header, due.data, due.attachments, now=now), due.answer)
+
+    def _hand_over(self, frame: Frame, failure: Exception | None, answer: Answer) -> None:
+        if failure is None:
+            self._replica.receive(frame, answer)
+        else:
+            self._replica.refuse(frame, failure, answer)
+
+
+def _nobody(_feedback: Feedback) -> None:
+    """The feedback was given already."""

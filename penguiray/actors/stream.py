@@ -1,0 +1,141 @@
+"""One end of a stream between two processes of a host: words in, words out, over a Unix domain socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+from penguiray.link.words import BrokenWord, Word, Words, head_of
+
+__all__ = ["Stream"]
+
+_READ_BYTES = 1 << 18
+
+
+class Stream:
+    """Reads on a loop, and hands on each word there; sends from any thread, at once as long as the socket takes it.
+
+    It breaks when the other side ends it or dies, when it brings what is no word, or when `close` is called. From then
+    on nothing is sent or handed on any more.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        most_bytes: int,
+        on_word: Callable[[Stream, Word, bytes], None],
+        on_broken: Callable[[Stream], None],
+    ) -> None:
+        """Prepare; `open` begins to read.
+
+        Args:
+            connection: A connected socket, which belongs to the stream from here on.
+            loop: Where it is read.
+            most_bytes: Longest word that is taken for now; see `expect`.
+            on_word: Called on the loop with each word; may raise `BrokenWord`.
+            on_broken: Called on the loop, once, when the other side has ended it; not after `close`.
+        """
+        connection.setblocking(False)
+        self._socket = connection
+        self._loop = loop
+        self._words = Words(most_bytes)
+        self.on_word = on_word
+        """Called with the next word; see above."""
+        self._on_broken = on_broken
+        self._sending = threading.Lock()
+        self._unsent = bytearray()
+        self.is_broken = False
+        """Whether it is of no use any more."""
+
+    def open(self) -> None:
+        """Begin to read; from any thread."""
+        self._on_loop(self._begin)
+
+    def _begin(self) -> None:
+        if not self.is_broken:
+            self._loop.add_reader(self._socket, self._read)
+
+    def expect(self, most_bytes: int) -> None:
+        """Say how long a word may be from here on."""
+        self._words.most_bytes = most_bytes
+
+    def send(self, word: Word, *parts: bytes) -> None:
+        """Send a word, whose payload is these parts; lost if the stream is broken, as it may be without notice."""
+        pieces = [head_of(word, *parts), *parts]
+        with self._sending:
+            if self.is_broken:
+                return
+            if self._unsent:
+                self._unsent += b"".join(pieces)
+                return
+            total = sum(map(len, pieces))
+            try:
+                sent = self._socket.sendmsg(pieces)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # whoever reads sees that it is broken
+            if sent == total:
+                return
+            self._unsent += b"".join(pieces)[sent:]
+        self._on_loop(self._wait_for_room)
+
+    def _wait_for_room(self) -> None:
+        if not self.is_broken:
+            self._loop.add_writer(self._socket, self._send_rest)
+
+    def _send_rest(self) -> None:
+        with self._sending:
+            try:
+                sent = self._socket.send(self._unsent)
+            except BlockingIOError:
+                return
+            except OSError:
+                sent = len(self._unsent)  # as above
+            del self._unsent[:sent]
+            if not self._unsent:
+                self._loop.remove_writer(self._socket)
+
+    def _read(self) -> None:
+        try:
+            chunk = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        try:
+            for word, payload in self._words.feed(chunk):
+                self.on_word(self, word, payload)
+                if self.is_broken:
+                    return
+        except BrokenWord:
+            chunk = b""
+        if not chunk:
+            self._break()
+
+    def _break(self) -> None:
+        if not self.is_broken:
+            self._end()
+            self._on_broken(self)
+
+    def close(self) -> None:
+        """End it; from any thread. What was sent before still arrives."""
+        self._on_loop(self._end)
+
+    def _end(self) -> None:
+        with self._sending:
+            if self.is_broken:
+                return
+            self.is_broken = True
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
+
+    def _on_loop(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and all that it read with it
+            self._loop.call_soon_threadsafe(function)

@@ -1,0 +1,99 @@
+"""How a replica tells its driver what is new: on the driver's stream, or as the answer to a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from penguiray.actors.stream import Stream
+from penguiray.link.report import Report
+from penguiray.link.wire import Packed
+from penguiray.link.words import MOST_BYTES, Word, joined
+from penguiray.runtime.outbox import Outbox
+
+__all__ = ["Teller"]
+
+_ROOM_BYTES = 64
+
+
+class Teller:
+    """Sends one report at a time, the next when that has arrived; so little news make a small report, and many a large.
+
+    While there is a stream, calls bring only what is too large for it. Once it breaks they bring everything, what was
+    under way on it first: that may come twice then, and is no news the second time. Belongs to the loop.
+    """
+
+    def __init__(self, outbox: Outbox, pack: Callable[[Report], Packed], wake: Callable[[], None]) -> None:
+        """There is no stream yet.
+
+        Args:
+            outbox: Has the news.
+            pack: Encodes a report.
+            wake: Called when there is something for the driver's next call.
+        """
+        self._outbox = outbox
+        self._pack = pack
+        self._wake = wake
+        self._stream: Stream | None = None
+        self._report: Packed | None = None
+        self._number = 0
+        self._is: Literal["free", "on the stream", "set aside", "called for"] = "free"
+
+    def note_news(self) -> None:
+        """There is something to be told."""
+        if self._stream is None:
+            self._wake()
+        elif self._is == "free":
+            self._tell(self._stream)
+
+    def _tell(self, stream: Stream) -> None:
+        report = self._outbox.take_report()
+        self._number = report.number
+        header, data, buffers = self._report = self._pack(report)
+        if buffers or len(header) + len(data) > MOST_BYTES - _ROOM_BYTES:
+            self._is = "set aside"
+            self._wake()
+        else:
+            self._is = "on the stream"
+            stream.send(Word.REPORT, *joined(header, data))
+
+    def use(self, stream: Stream) -> None:
+        """Tell it on this stream from here on."""
+        self._stream = stream
+
+    def note_broken(self, stream: Stream) -> None:
+        """A stream is of no use any more."""
+        if stream is not self._stream:
+            return
+        self._stream = None
+        if self._is == "on the stream":
+            self._is = "set aside"
+        self._wake()
+
+    def note_arrived(self, number: int) -> None:
+        """The driver says on the stream that the report of that number has arrived."""
+        if self._is == "on the stream" and number >= self._number:
+            self._go_on()
+
+    @property
+    def waits_for_call(self) -> bool:
+        """Whether `note_called` is due when the driver calls; may be asked from any thread."""
+        return self._is == "called for" or self._outbox.waits_to_be_known
+
+    def note_called(self) -> None:
+        """The driver calls: what it was given by the call before has arrived."""
+        if self._is == "called for" or (self._is == "free" and self._stream is None):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._is, self._report = "free", None
+        self._outbox.note_known()
+        if self._outbox.has_news:
+            self.note_news()
+
+    def give(self) -> Report | Packed | None:
+        """What the driver's call is to bring; None if all goes over the stream."""
+        if self._is == "set aside":
+            self._is = "called for"
+            return self._report
+        return self._outbox.take_report() if self._stream is None else None

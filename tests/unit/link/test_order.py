@@ -1,0 +1,28 @@
+"""What comes by two ways is given in its order, and once."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penguiray.link.order import InOrder, Place
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 5)), max_size=80))
+def test_each_lane_gives_its_items_once_and_in_order_as_far_as_none_is_missing(arrivals: list[tuple[int, ...]]) -> None:
+    order: InOrder[Place] = InOrder()
+    given_so_far: dict[tuple[int, int], list[int]] = {}
+    came: set[Place] = set()
+    for arrival in arrivals:
+        place = Place(*arrival)
+        assert order.has_come(place) == (place in came)
+        if place in came:
+            continue
+        came.add(place)
+        for due in order.arrive(place, place):
+            given_so_far.setdefault(due[:2], []).append(due.number)
+    for sender in (0, 1):
+        for lane in (0, 1):
+            numbers = {place.number for place in came if place[:2] == (sender, lane)}
+            whole = next(number for number in range(7) if number not in numbers)
+            assert given_so_far.get((sender, lane), []) == list(range(whole))
