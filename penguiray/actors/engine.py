@@ -338,7 +338,7 @@ class RayEngine:
             if not self._links.transport.is_current(link, actor):
                 return
             self.ingress.on_report(link, report)
-            self._links.transport.ask(link, report.number)
+        self._links.transport.ask(link, report.number)
         if self._recovery is not None and self._recovery.waits_for_reports:
             self._events.put(self._recovery.note_report)
         for peer, heard in report.unreached.items():

@@ -60,7 +60,11 @@ class Intake:
     def by_stream(self, stream: Stream, sender: int, payload: bytes) -> None:
         """Take a frame in; on the loop."""
         place, header, data = unpack_place(sender, payload)
-        answer = lambda feedback: stream.send(Word.FEEDBACK, pack_feedback(feedback))  # noqa: E731
+
+        def answer(feedback: Feedback) -> None:
+            # Not now: what was taken is on its way to the user's code, which need not wait for this.
+            self._loop.call_soon(stream.send, Word.FEEDBACK, pack_feedback(feedback))
+
         self._arrive(place, _Arrived(header, data, (), answer))
 
     def _arrive(self, place: Place, arrived: _Arrived) -> None:

@@ -12,7 +12,7 @@ from penguiray.link.words import BrokenWord, Word, Words, head_of
 
 __all__ = ["Stream"]
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 17
 
 
 class Stream:
@@ -44,6 +44,7 @@ class Stream:
         self._socket = connection
         self._loop = loop
         self._words = Words(most_bytes)
+        self._read_into = memoryview(bytearray(_READ_BYTES))
         self.on_word = on_word
         """Called with the next word; see above."""
         self._on_broken = on_broken
@@ -103,19 +104,19 @@ class Stream:
 
     def _read(self) -> None:
         try:
-            chunk = self._socket.recv(_READ_BYTES)
+            size = self._socket.recv_into(self._read_into)
         except BlockingIOError:
             return
         except OSError:
-            chunk = b""
+            size = 0
         try:
-            for word, payload in self._words.feed(chunk):
+            for word, payload in self._words.feed(self._read_into[:size]):
                 self.on_word(self, word, payload)
                 if self.is_broken:
                     return
         except BrokenWord:
-            chunk = b""
-        if not chunk:
+            size = 0
+        if not size:
             self._break()
 
     def _break(self) -> None:

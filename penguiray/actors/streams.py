@@ -132,10 +132,11 @@ class StreamTransport:
             )
 
     def ask(self, link: LinkId, number: int) -> None:
-        """Tell a replica that its report of that number has arrived; nothing where it has no stream."""
-        way = self._ways[link]
-        if way.stream is not None:
-            way.stream.send(Word.ASK, _ASK.pack(number))
+        """Tell a replica that its report of that number has arrived; needs no lock, and no stream either."""
+        way = self._ways.get(link)
+        stream = None if way is None else way.stream
+        if stream is not None:
+            stream.send(Word.ASK, _ASK.pack(number))
 
     def _take(self, link: LinkId, way: _Way, word: Word, payload: bytes) -> None:
         if word is Word.FEEDBACK:

@@ -127,10 +127,12 @@ class Feed:
     def _submit(self, columns: list[list[Any]]) -> None:
         with self._engine.lock:
             self._engine.ingress.admit(self._call, columns)
+            if self._is_ask:  # there is no other input
+                self._engine.ingress.end_input(self._call, hint=False)
 
     def outputs(self, on_error: OnError) -> Iterator[Any]:
         """What has come so far; raises for a failed input if that is asked for."""
-        while True:
+        while self.has_results and not self.is_drained:
             with self._engine.lock:
                 part = self._call.take()
             if isinstance(part, State):
@@ -167,6 +169,8 @@ class Feed:
 
     def close(self) -> None:
         """Give up what is under way; nothing if the call has ended."""
+        if self._call.is_drained:
+            return
         with self._engine.lock:
             self._engine.ingress.give_up(self._call)
 

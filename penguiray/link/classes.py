@@ -14,6 +14,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from functools import cached_property
+from importlib import import_module
+from operator import attrgetter
 from typing import Any, cast
 
 import cloudpickle
@@ -22,12 +24,13 @@ from pydantic_core import SchemaSerializer, SchemaValidator
 from penguiray.graph.code import is_importable_by_workers, modules_by_value
 from penguiray.link.pickler import dumps
 
-__all__ = ["by_value", "class_named", "definition_of", "learn", "name_of"]
+__all__ = ["by_value", "class_named", "class_referred_to", "definition_of", "learn", "name_of", "reference_to"]
 
 _registering = threading.RLock()
 _by_name: dict[str, type] = {}
 _names: dict[type, str | None] = {}
 _definitions: dict[str, bytes] = {}
+_by_reference: dict[str, type] = {}
 
 
 def name_of(cls: type) -> str | None:
@@ -56,6 +59,22 @@ def learn(name: str, definition: bytes) -> None:
         _by_name[name] = cls
         _definitions[name] = definition
         _names.setdefault(cls, name)
+
+
+def reference_to(cls: type) -> str:
+    """A text that stands for a class: its name, or where it can be imported from."""
+    return name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
+
+
+def class_referred_to(reference: str) -> type:
+    """The class of a text that stands for it; a definition that is needed must have come before."""
+    try:
+        return _by_reference[reference]
+    except KeyError:
+        module, _, name = reference.partition(":")
+        cls = attrgetter(name)(import_module(module)) if name else class_named(reference)
+        _by_reference[reference] = cls
+        return cast("type", cls)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,17 @@
 """Values to bytes and back.
 
-The rows of pydantic models that carry nothing but their fields are pickled as plain dicts and rebuilt without being
-validated again; everything else is pickled as it is. Large buffers (numpy, Arrow) are left out of the bytes and handed
-beside them, so they can travel without a copy.
+Models and dataclasses that carry nothing but their fields are pickled as plain rows and rebuilt without being validated
+again (`rows.py`); everything else is pickled as it is. Large buffers (numpy, Arrow) are left out of the bytes and
+handed beside them, so they can travel without a copy.
+
+Two picklers write the same. One knows plain containers, texts and numbers only, and does not even ask what to do with
+them; where a value has anything else, the other one does what cloudpickle does, and classes that go by value are named.
 
 Unpickling runs code. Bodies come only from processes of the same run, over links that Ray authenticates.
 """
 
 from __future__ import annotations
 
-import collections
 import io
 import pickle
 import sys
@@ -17,8 +19,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from penguiray.link.classes import class_named, definition_of, learn, name_of
+from penguiray.link.classes import class_named, class_referred_to, definition_of, learn, name_of, reference_to
 from penguiray.link.pickler import Pickler
+from penguiray.link.rows import Rows, as_rows, from_rows, has_rows
 
 __all__ = ["Body", "BodyTooLarge", "decode", "encode", "size_of"]
 
@@ -64,6 +67,13 @@ class _Gauge:
         self.add(len(data))
         return len(data) if self.file is None else self.file.write(data)
 
+    def clear(self) -> None:
+        """Forget what was written."""
+        self.size = 0
+        if self.file is not None:
+            self.file.seek(0)
+            self.file.truncate()
+
     def add(self, nbytes: int) -> None:
         self.size += nbytes
         if self.size > self.limit:
@@ -86,6 +96,22 @@ class _Pickler(Pickler):
         return super().reducer_override(obj)
 
 
+class _NotPlainError(Exception):
+    """A value is no plain container, text or number."""
+
+
+class _PlainPickler(pickle.Pickler):
+    """Refuses what has a class or a function in it; those need somebody who knows how they are to be written."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        raise _NotPlainError(type(obj))
+
+
+_PROTOCOL = 5
+_not_plain: set[type | None] = set()
+"""Classes of which a value was not plain when it was looked at; so the next one will not be, either."""
+
+
 def size_of(value: Any) -> int:
     """Bytes that a value takes, encoded by itself; nothing is kept or copied. Raises what its pickling raises."""
     gauge = _Gauge(sys.maxsize)
@@ -94,7 +120,8 @@ def size_of(value: Any) -> int:
         gauge.add(buffer.raw().nbytes)
         return False
 
-    _Pickler(gauge, count).dump(_to_rows([value]))
+    payload, cls = _as_payload([value])
+    _dump(payload, cls or type(value), gauge, count)
     return gauge.size
 
 
@@ -122,9 +149,28 @@ def encode(values: list[Any], *, inline_limit: int, limit: int | None = None) ->
         buffers.append(raw)
         return False
 
-    pickler = _Pickler(gauge, keep_inline)
-    pickler.dump(_to_rows(values))
-    return Body(file.getvalue(), buffers, tuple(pickler.classes))
+    payload, cls = _as_payload(values)
+    classes = _dump(payload, cls or (type(values[0]) if values else None), gauge, keep_inline)
+    if cls is not None and (name := name_of(cls)) is not None:
+        classes[name] = None
+    return Body(file.getvalue(), buffers, tuple(classes))
+
+
+def _dump(
+    payload: Any, kind: type | None, gauge: _Gauge, buffer_callback: Callable[[pickle.PickleBuffer], bool]
+) -> dict[str, None]:
+    """Pickle what stands for values whose first one is of a class; gives the names of the classes by value in it."""
+    if kind not in _not_plain:
+        try:
+            _PlainPickler(gauge, _PROTOCOL).dump(payload)
+        except _NotPlainError:
+            _not_plain.add(kind)
+            gauge.clear()
+        else:
+            return {}
+    pickler = _Pickler(gauge, buffer_callback)
+    pickler.dump(payload)
+    return pickler.classes
 
 
 def decode(data: bytes, buffers: Iterable[Any] = (), definitions: Iterable[tuple[str, bytes]] = ()) -> list[Any]:
@@ -137,82 +183,20 @@ def decode(data: bytes, buffers: Iterable[Any] = (), definitions: Iterable[tuple
     """
     for name, definition in definitions:
         learn(name, definition)
-    return _from_rows(pickle.loads(data, buffers=buffers))  # noqa: S301 - from a peer of the same run
+    return _from_payload(pickle.loads(data, buffers=buffers))  # noqa: S301 - from a peer of the same run
 
 
-class _Rows:
-    """Models of one class as plain rows: the class, their `__dict__`s, and their sets of fields that were given."""
-
-    __slots__ = ("cls", "fields_sets", "rows")
-
-    def __init__(self, cls: type, rows: list[dict[str, Any]], fields_sets: list[set[str]] | None) -> None:
-        self.cls = cls
-        self.rows = rows
-        self.fields_sets = fields_sets
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Rows, (self.cls, self.rows, self.fields_sets)
-
-
-def _to_rows(values: list[Any]) -> Any:
+def _as_payload(values: list[Any]) -> tuple[list[Any] | tuple[str, Rows], type | None]:
+    """What is pickled for values, a tuple if they are rows; and the class that they all have, if it has rows."""
     cls = type(values[0]) if values else None
-    if cls is None or not _has_plain_rows(cls) or any(type(value) is not cls for value in values):
-        return values
-    fields_sets = [value.__pydantic_fields_set__ for value in values]
-    n_fields = len(cls.__pydantic_fields__)
-    all_given = all(len(given) == n_fields for given in fields_sets)
-    return _Rows(cls, [value.__dict__ for value in values], None if all_given else fields_sets)
+    if cls is None or not has_rows(cls) or any(type(value) is not cls for value in values):
+        return values, None
+    rows = as_rows(cls, values)
+    return (values, None) if rows is None else ((reference_to(cls), rows), cls)
 
 
-_plain_rows: dict[type, bool] = {}
-
-
-def _has_plain_rows(cls: type) -> bool:
-    """Whether the class is a pydantic model whose fields are all there is to it."""
-    try:
-        return _plain_rows[cls]
-    except KeyError:
-        plain = _plain_rows[cls] = _is_plain_model(cls)
-        return plain
-
-
-def _is_plain_model(cls: Any) -> bool:
-    if not hasattr(cls, "__pydantic_complete__"):
-        return False
-    from pydantic import BaseModel  # noqa: PLC0415 - loaded already by whoever made a model
-
-    own_pickling = any(
-        getattr(cls, name, None) is not getattr(BaseModel, name, None)
-        for name in ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")
-    )
-    return (
-        issubclass(cls, BaseModel)
-        and not own_pickling
-        and not cls.__private_attributes__
-        and cls.model_config.get("extra") != "allow"
-        and not any("__slots__" in vars(base) and base.__slots__ for base in cls.__mro__ if base is not BaseModel)
-    )
-
-
-def _from_rows(decoded: Any) -> list[Any]:
-    if type(decoded) is not _Rows:
-        values: list[Any] = decoded
-        return values
-    from pydantic import BaseModel  # noqa: PLC0415 - loaded already, since its classes were just unpickled
-
-    cls: Any = decoded.cls
-    rows = decoded.rows
-    models = [cls.__new__(cls) for _ in rows]
-    # One shared set is right only when all fields are in it: `setattr` on a model could add nothing more to it.
-    given = decoded.fields_sets or [set(cls.__pydantic_fields__)] * len(rows)
-    nothing = [None] * len(rows)
-    slots: dict[str, Any] = vars(BaseModel)  # type: ignore[assignment]  # a mapping of slot descriptors
-    _set_all(slots["__dict__"], models, rows)
-    _set_all(slots["__pydantic_fields_set__"], models, given)
-    _set_all(slots["__pydantic_extra__"], models, nothing)
-    _set_all(slots["__pydantic_private__"], models, nothing)
-    return models
-
-
-def _set_all(slot: Any, models: list[Any], values: list[Any]) -> None:
-    collections.deque(map(slot.__set__, models, values), maxlen=0)
+def _from_payload(payload: list[Any] | tuple[str, Rows]) -> list[Any]:
+    if isinstance(payload, tuple):
+        name, rows = payload
+        return from_rows(class_referred_to(name), rows)
+    return payload

@@ -6,6 +6,7 @@ The header decodes without the user's classes, so a body that cannot be decoded 
 from __future__ import annotations
 
 import dataclasses
+import operator
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from penguiray.link.codec import decode, encode, size_of
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Frame, Kind, LinkId
 from penguiray.link.message import Messages
-from penguiray.link.report import Report
+from penguiray.link.report import NodeCount, Report
 
 __all__ = [
     "LostValue",
@@ -100,14 +101,21 @@ def pack_report(report: Report, known: set[str], *, inline_limit: int, node: str
         body = encode(results, inline_limit=inline_limit, limit=limit)
     except Exception:  # noqa: BLE001 - pickling runs user code; or they are too large together, if not each of them
         body = encode(_carried(results, limit, node), inline_limit=inline_limit)
-    header = (report, len(results), body.definitions(known))
+    counters = {name: _COUNTS(count) for name, count in report.counters.items()}
+    header = (_FIELDS(report), counters, len(results), body.definitions(known))
     return pickle.dumps(header, 5), body.data, body.buffers
+
+
+_PLAIN_FIELDS = [field.name for field in dataclasses.fields(Report) if field.name not in {"results", "counters"}]
+_FIELDS = operator.attrgetter(*_PLAIN_FIELDS)
+_COUNTS = operator.attrgetter(*(field.name for field in dataclasses.fields(NodeCount)))
 
 
 def unpack_report(header: bytes, data: bytes, buffers: Iterable[Any], *, node: str) -> Report:
     """Decode a report; results that cannot be decoded become `LostValue`s of the node."""
-    report: Report
-    report, size, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
+    fields, counters, size, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
+    report = Report(**dict(zip(_PLAIN_FIELDS, fields, strict=True)))
+    report.counters = {name: NodeCount(*counts) for name, counts in counters.items()}
     try:
         report.results = decode(data, buffers, definitions)
     except Exception as error:  # noqa: BLE001 - unpickling runs user code

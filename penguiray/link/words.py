@@ -89,7 +89,7 @@ class Words:
         self.most_bytes = most_bytes
         """See above; may be changed between two words."""
 
-    def feed(self, chunk: bytes) -> Iterator[tuple[Word, bytes]]:
+    def feed(self, chunk: bytes | memoryview) -> Iterator[tuple[Word, bytes]]:
         """Take bytes in, and give the words that are whole now.
 
         Raises:

@@ -126,13 +126,18 @@ class ThreadExecutor:
         """Run a function in a thread. If the wait is cancelled the function runs on, and its thread is missed."""
         job, loop = _Job(function, arguments), asyncio.get_running_loop()
         self._held += 1
-        job.future.add_done_callback(lambda done: _call_soon(loop, self._release, done))
         try:
-            return await loop.run_in_executor(self._desk, job)
+            result = await loop.run_in_executor(self._desk, job)
         except asyncio.CancelledError:
             if not job.future.cancel() and not job.future.done():
                 self._overrunning[job.future] = loop.time()
+            job.future.add_done_callback(lambda done: _call_soon(loop, self._release, done))
             raise
+        except BaseException:
+            self._release(job.future)
+            raise
+        self._release(job.future)
+        return result
 
     def _release(self, done: Future[Any]) -> None:
         self._held -= 1

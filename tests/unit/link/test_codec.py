@@ -144,6 +144,91 @@ def test_any_value_comes_back_equal(values: list[Any]) -> None:
     assert [type(value) for value in back] == [type(value) for value in values]
 
 
+@dataclasses.dataclass
+class Base:
+    x: int
+
+    @cached_property
+    def twice(self) -> int:
+        return 2 * self.x
+
+
+@dataclasses.dataclass
+class Below(Base):
+    y: list[Any] = dataclasses.field(default_factory=list)
+    z: int = dataclasses.field(init=False, default=5)
+
+
+@dataclasses.dataclass(slots=True)
+class Both:
+    x: int
+    y: Any = dataclasses.field(init=False)
+
+
+@dataclasses.dataclass(slots=True)
+class More(Both):
+    z: str = "z"
+
+
+@dataclasses.dataclass
+class Mixed(Both):  # slots of its base, and a dict of its own
+    z: int = 1
+
+
+@dataclasses.dataclass
+class Counted:
+    x: int
+    pickled: int = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "pickled": self.pickled + 1}
+
+
+@dataclasses.dataclass
+class Raised(Exception):
+    x: int
+
+
+@dataclasses.dataclass
+class Keyed(dict[str, int]):
+    x: int = 0
+
+
+def more() -> More:
+    made = More(1)
+    made.y = "set later"
+    return made
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Point(1, [2]), Slotted(1), Below(1, [Point(2, [])]), more(), Both(3), Base(4), Raised(5), Keyed(6)],
+    ids=lambda value: type(value).__name__,
+)
+def test_dataclasses_come_back_equal_and_can_be_used(value: Any) -> None:
+    fields = [field.name for field in dataclasses.fields(value)]
+    for back in carried([value] * 3) + carried([value, 1]):
+        assert back == 1 or [getattr(back, name, "unset") for name in fields] == [
+            getattr(value, name, "unset") for name in fields
+        ]
+    back = carried([value])[0]
+    assert type(back) is type(value)
+    if not isinstance(value, Slotted):
+        back.x = 9
+        assert back.x == 9
+        assert value.x != 9
+    assert dataclasses.is_dataclass(back)
+
+
+def test_what_a_dataclass_keeps_beside_its_fields_or_says_about_pickling_is_kept() -> None:
+    base, counted, mixed = Base(4), Counted(1), Mixed(1)
+    mixed.y = 2
+    assert base.twice == 8
+    assert carried([base])[0].__dict__ == {"x": 4, "twice": 8}
+    assert carried([counted])[0].pickled == 1
+    assert carried([mixed]) == [mixed]
+
+
 def test_private_attributes_extras_and_cached_values_come_along() -> None:
     private = Private(name="a")
     private._secret = 7
