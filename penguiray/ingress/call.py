@@ -70,6 +70,9 @@ class Call:
         """Results that wait for the consumer."""
         self.given: dict[int, int] = {}
         """How many results inputs have given that are not done, by position."""
+        self.read: deque[Any] = deque()
+        """Inputs that were read and not admitted, since they would have to wait for their frame anyway: see
+        `InputCheck.one`. The thread that reads adds some without the lock; whoever has it may admit them."""
         self.errors: dict[int, Exception] = {}
         """First errors of inputs that are not done, by position."""
         self._ordered = ordered
@@ -144,7 +147,7 @@ class Call:
         """Whether `put_many` may be used: nothing has to be said about single inputs."""
         return not (self._ordered or self.errors or self.given or self.parked)
 
-    def put_many(self, values: list[Any]) -> None:
+    def put_many(self, values: Sequence[Any]) -> None:
         """As many inputs are done as there are values, each with one of them."""
         self._hand_on(values, len(values), None)
         self._wake()
@@ -155,7 +158,7 @@ class Call:
         else:
             self.given.pop(position, None)
 
-    def _hand_on(self, values: list[Any], ended: int, error: Exception | None) -> None:
+    def _hand_on(self, values: Sequence[Any], ended: int, error: Exception | None) -> None:
         """Give the consumer some more, together with what waits for it already if that is not much."""
         self.unread += len(values)
         last = self._ready[-1] if self._ready else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pydantic_core import SchemaValidator
+
 from penguiray.graph.spec import NodeSpec
 from penguiray.graph.types import is_checked
 
@@ -26,6 +28,14 @@ class InputCheck:
                 known[key] = _validator(annotation)
             self._checks.append(known[key])
 
+    def one(self, value: Any) -> Any:
+        """Check one input; gives what the source takes, or a tuple for several sources. Raises as `columns` does."""
+        checks = self._checks
+        if len(checks) > 1:
+            return tuple([value if check is None else check(value) for check in checks])
+        (check,) = checks
+        return value if check is None else check(value)
+
     def columns(self, values: list[Any]) -> list[list[Any]]:
         """Check inputs; gives for each source its values.
 
@@ -41,8 +51,12 @@ def _validator(annotation: Any) -> Callable[[Any], Any] | None:
     from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, errors  # noqa: PLC0415 - slow import
 
     try:
-        return TypeAdapter(annotation).validate_python
+        adapter = TypeAdapter(annotation)
     except PydanticSchemaGenerationError:
-        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python
+        adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except errors.PydanticUndefinedAnnotation:
         return None
+    # The adapter's own method adds two calls of Python to each check. A validator that is not built yet has no other.
+    return (
+        adapter.validator.validate_python if isinstance(adapter.validator, SchemaValidator) else adapter.validate_python
+    )

@@ -53,8 +53,9 @@ class Feed:
         facts = facts_for(trace_id, headers, timeout_s, now)
         with engine.lock:
             self._call = engine.ingress.open_call(
-                ordered=ordered, facts=facts, wake=self.signal.set, window=2 if is_ask else window
-            )
+                ordered=ordered, facts=facts, wake=self.signal.set, window=2 if is_ask else window,
+                reads=self._at_once == 1,
+            )  # fmt: skip
 
     @property
     def remaining_s(self) -> float | None:
@@ -86,17 +87,54 @@ class Feed:
         most = max(1, self._call.window.size // 2)
         if not self.wants_input:
             return not self._call.is_drained
-        while most and self._engine.ingress.wants_input(self._call):
-            most -= self._call.has_results
+        while most and (room := self._engine.ingress.room(self._call)):
+            has_results = self._call.has_results
             begun = self._clock.now()
-            values = list(islice(self._inputs, min(self._at_once, self._call.room)))
-            if not values:
+            if self._at_once > 1:
+                values = list(islice(self._inputs, min(self._at_once, room)))
+                most -= has_results
+                self.admit(values)
+                goes_on = bool(values)
+            else:
+                count = min(_GROUP, room, most)
+                most -= count * has_results
+                goes_on = self._read(count, begun)
+            if not goes_on:
                 self.end_input()
                 break
-            self.admit(values)
             if self._clock.now() - begun > _SLOW_S:
                 break
         return not self._call.is_drained
+
+    def _read(self, count: int, begun: float) -> bool:
+        """Read inputs that may have to be waited for; False at their end.
+
+        Each is admitted at once where it can be sent at once. The others wait here for what they would wait for there:
+        when there is room on the way, whoever hears of it admits them, also while the next one is waited for.
+        """
+        ingress, read, check, now = self._engine.ingress, self._call.read, self._check.one, self._clock.now
+        gathers = self._call.facts is None
+        try:
+            for value in islice(self._inputs, count):
+                try:
+                    checked = check(value)
+                except ValueError as error:
+                    self._admit_read()
+                    self._admit_others([value], error)
+                    return True
+                count -= 1
+                read.append(checked)
+                if not (gathers and ingress.gathers):
+                    self._admit_read()
+                if now() - begun > _SLOW_S:
+                    return True
+            return not count
+        finally:
+            self._admit_read()
+
+    def _admit_read(self) -> None:
+        with self._engine.lock:
+            self._engine.ingress.admit_read(self._call)
 
     def end_input(self) -> None:
         """No more inputs will come."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 from penguiray.clock import Clock
@@ -71,10 +73,12 @@ class Ingress:
         self._batched = [stage.index for stage in plan.stages if stage.last.options.batch]
         for index in {*plan.sources, *plan.folds, *plan.joins, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
+        self._source_lanes = [self._sender.main_lane(stage) for stage in plan.sources]
         self._number = number
         self._calls = first_call(number)
         self._roots = roots_for(plan)
         self._open: dict[int, Call] = {}
+        self._readers: dict[int, Call] = {}
         self._joins = Joins(plan, self._roots, self._sender, self._open)
         keeps = outlives_replicas and plan.once is None
         self._losses = Losses(plan, self._roots, self._sender, self._facts_of, keeps=keeps)
@@ -105,13 +109,22 @@ class Ingress:
         return not self._open
 
     def open_call(
-        self, *, ordered: bool, facts: Facts | None, wake: Callable[[], None], window: int | None = None
+        self,
+        *,
+        ordered: bool,
+        facts: Facts | None,
+        wake: Callable[[], None],
+        window: int | None = None,
+        reads: bool = False,
     ) -> Call:
-        """Begin a call; raises the run's failure if it has one."""
+        """Begin a call, which may have inputs in `Call.read` if it `reads`; raises the run's failure if it has one."""
         if window is not None and window < 1:
             raise FlowError(f"window={window}: at least 1 input must be allowed under way")
         limit = Window(WINDOW_PER_CALL * self._plan.concurrency, window)
-        return self._opened(Call(self._next_number(), limit, ordered=ordered, facts=facts, wake=wake))
+        call = self._opened(Call(self._next_number(), limit, ordered=ordered, facts=facts, wake=wake))
+        if reads:
+            self._readers[call.number] = call
+        return call
 
     def open_sent(self, *, wake: Callable[[], None]) -> SentCall:
         """Begin the call of a handle that sends; raises the run's failure if it has one."""
@@ -131,11 +144,35 @@ class Ingress:
         return call
 
     def wants_input(self, call: Call) -> bool:
-        """Whether the call's window has room, in messages and by their mean size in bytes."""
-        if call.room < 1 or call.unread > self._plan.options.max_live_messages // 2:
-            return False
-        in_bytes = self._plan.options.retention_bytes
-        return (call.live - len(call.parked)) * self._sender.mean_bytes(self._plan.sources[0]) < in_bytes
+        """Whether the call's window has room."""
+        return self.room(call) > 0
+
+    def room(self, call: Call) -> int:
+        """Inputs that the call's window has room for, by their number and by their mean size in bytes."""
+        room = call.room
+        if room < 1 or call.unread > self._plan.options.max_live_messages // 2:
+            return 0
+        mean = self._sender.mean_bytes(self._plan.sources[0])
+        if not mean:
+            return room
+        left = self._plan.options.retention_bytes - (call.live - len(call.parked)) * mean
+        return min(room, math.ceil(left / mean))
+
+    @property
+    def gathers(self) -> bool:
+        """Whether an input without a priority would have to wait for others to go with it; to be asked by anyone."""
+        for lane in self._source_lanes:  # noqa: SIM110 - asked for each input: a generator takes three times as long
+            if lane.idle:
+                return False
+        return True
+
+    def admit_read(self, call: Call) -> None:
+        """Take in what was read of a call."""
+        count = len(call.read)
+        if count:
+            inputs = [call.read.popleft() for _ in range(count)]
+            is_single = len(self._plan.sources) == 1
+            self.admit(call, [inputs] if is_single else [list(column) for column in zip(*inputs, strict=True)])
 
     def admit(self, call: Call, columns: list[list[Any]]) -> None:
         """Take in inputs.
@@ -146,11 +183,11 @@ class Ingress:
         """
         if call.has_ended or call.is_closed:
             return
-        count = len(columns[0])
-        roots = [root_of(call.number, position) for position in call.next_positions(count)]
+        positions = call.next_positions(len(columns[0]))
+        roots = list(range(root_of(call.number, positions.start), root_of(call.number, positions.stop)))
         ids = [child_ids(roots, stage) for stage in self._plan.sources]
         self._roots.announce(roots, ids)
-        call.live += count
+        call.live += len(roots)
         self._losses.keep(roots, columns)
         facts = call.facts_of(roots)
         for stage, column, values in zip(self._plan.sources, ids, columns, strict=True):
@@ -172,6 +209,7 @@ class Ingress:
             call: The call.
             hint: Whether to tell batch nodes not to wait for more; not worth a frame for a single message.
         """
+        self.admit_read(call)
         call.has_ended = True
         if hint:
             call.hinted = self._batched
@@ -189,6 +227,7 @@ class Ingress:
 
     def give_up(self, call: Call) -> None:
         """Nobody wants the rest of the call: what still comes of it is dropped."""
+        call.read.clear()
         if call.live:
             self._drop(self._roots.of_call(call.number))
             call.live = 0
@@ -227,11 +266,15 @@ class Ingress:
             call.live = 0
             del self._open[call.number]
             call.close(error)
+        self._readers.clear()
         self.on_idle()
 
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame was taken by its receiver."""
-        self._sender.on_feedback(link, feedback)
+        self._sender.take_credit(link, feedback)
+        for call in self._readers.values():
+            self.admit_read(call)
+        self._sender.flush()
 
     def on_report(self, replica: LinkId, report: Report) -> None:
         """Take a replica's news in."""
@@ -336,10 +379,13 @@ class Ingress:
 
     def _take_finished(self, stage: Stage, report: Report) -> None:
         gives_now = stage.is_end and not stage.last.signature.is_stream
-        if gives_now and len(report.ids) > 1 and not report.destinations and set(report.counts) == {1}:
-            self._take_single_results(stage, report)
-            return
+        if not report.destinations and set(report.counts) == {1}:
+            column = self._roots.finish_column(stage, report.roots)
+            if column is not None:
+                self._take_column(stage, report, column, report.results if gives_now else None)
+                return
         finish, results, first, destinations = self._roots.finish, report.results, 0, report.destinations
+        done: dict[int, Any] = {}
         for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
             chosen = destinations.get(message_id) if destinations else None
             values: list[Any] = []
@@ -348,31 +394,41 @@ class Ingress:
                 values = results[first : first + given]
                 first += given
             news = finish(stage, root, message_id, count, chosen)
-            if news is News.DONE:
-                self._done(root, values)
-            elif news is News.OVER:
-                self._end_over_budget(stage, root, message_id)
-            elif values and news is News.OPEN:
-                self._deliver(stage, root, message_id, values)
+            if news is News.DONE and len(values) == 1:
+                done[root] = values[0]
+                continue
+            self._done_with_one(done)
+            self._take_news(stage, root, message_id, news, values)
+        self._done_with_one(done)
 
-    def _take_single_results(self, stage: Stage, report: Report) -> None:
-        """What `_take_finished` does, for many messages that each gave one result: those are handed on together."""
-        done: dict[int, tuple[list[int], list[Any]]] = {}
-        finish = self._roots.finish
-        for root, message_id, value in zip(report.roots, report.ids, report.results, strict=True):
-            news = finish(stage, root, message_id, 1)
-            if news is News.DONE:
-                roots, values = done.setdefault(call_of(root), ([], []))
-                roots.append(root)
-                values.append(value)
-            elif news is News.OVER:
-                self._end_over_budget(stage, root, message_id)
-            elif news is News.OPEN:
-                self._deliver(stage, root, message_id, [value])
-        for number, (roots, values) in done.items():
+    def _done_with_one(self, done: dict[int, Any]) -> None:
+        """Inputs are done, each with one more result; empties what it is given."""
+        for number, mine in groupby(done.items(), key=lambda item: call_of(item[0])):
+            roots, values = zip(*mine, strict=True)
             self._done_many(self._open[number], roots, values)
+        done.clear()
 
-    def _done_many(self, call: Call, roots: list[int], values: list[Any]) -> None:
+    def _take_news(self, stage: Stage, root: int, message_id: int, news: News, values: list[Any]) -> None:
+        if news is News.DONE:
+            self._done(root, values)
+        elif news is News.OVER:
+            self._end_over_budget(stage, root, message_id)
+        elif values and news is News.OPEN:
+            self._deliver(stage, root, message_id, values)
+
+    def _take_column(self, stage: Stage, report: Report, news: list[News], results: list[Any] | None) -> None:
+        """Take messages in that each gave one output; where all of a call are done, their results go on together."""
+        roots, ids, kinds = report.roots, report.ids, set(news)
+        if results is None:
+            if kinds <= {News.OPEN, News.KNOWN}:
+                return
+        elif kinds == {News.DONE} and call_of(min(roots)) == call_of(max(roots)):
+            self._done_many(self._open[call_of(roots[0])], roots, results)
+            return
+        for place, one in enumerate(news):
+            self._take_news(stage, roots[place], ids[place], one, [] if results is None else [results[place]])
+
+    def _done_many(self, call: Call, roots: Sequence[int], values: Sequence[Any]) -> None:
         if not call.takes_many or any(type(value) is LostValue for value in values):
             for root, value in zip(roots, values, strict=True):
                 self._done(root, [value])
@@ -463,6 +519,7 @@ class Ingress:
 
     def _close(self, call: Call) -> None:
         del self._open[call.number]
+        self._readers.pop(call.number, None)
         for stage in (*call.hinted, *call.folds_left):
             self._sender.control(Kind.FORGET, stage, call=call.number)
         call.close()

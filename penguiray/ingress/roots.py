@@ -46,6 +46,13 @@ class Roots(Protocol):
         """A stage has finished a message, which had so many outputs; `chosen` says where they went, if not all ways."""
         ...
 
+    def finish_column(self, stage: Stage, roots: Sequence[int]) -> list[News] | None:
+        """`finish` for many messages of a stage, each of which had one output that went all ways.
+
+        None: they are to be finished one after the other, since some may be of one root.
+        """
+        ...
+
     def park(self, stage: Stage, root: int, message_id: int) -> None:
         """A message waits at a join."""
         ...
@@ -141,6 +148,21 @@ class StraightRoots:
         self._reported[root] = after
         return News.OPEN
 
+    def finish_column(self, stage: Stage, roots: Sequence[int]) -> list[News]:
+        """See `Roots`."""
+        reported, bit, whole, news = self._reported, 1 << stage.index, self._all, list[News]()
+        for root in roots:
+            before = reported.get(root)
+            if before is None or before & bit:
+                news.append(News.KNOWN)
+            elif before | bit == whole:
+                del reported[root]
+                news.append(News.DONE)
+            else:
+                reported[root] = before | bit
+                news.append(News.OPEN)
+        return news
+
     def park(self, stage: Stage, root: int, message_id: int) -> None:
         """See `Roots`; a straight flow has no join."""
 
@@ -231,6 +253,9 @@ class GeneralRoots:
             return News.OPEN
         del self._ledgers[root]
         return News.OVER if is_over else News.DONE
+
+    def finish_column(self, stage: Stage, roots: Sequence[int]) -> None:
+        """See `Roots`."""
 
     def park(self, stage: Stage, root: int, message_id: int) -> None:
         """See `Roots`."""

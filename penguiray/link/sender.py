@@ -118,6 +118,10 @@ class Sender:
         """Bytes that they have, by the mean size of those that were sent; 0 where values go by reference."""
         return sum(to.queued * to.bytes_each for to in self._stages.values() if to.bytes_each)
 
+    def main_lane(self, stage: int) -> Lane:
+        """The lane to a stage of messages about which nothing is said; to be looked at only."""
+        return self._stages[stage].main
+
     def mean_bytes(self, stage: int) -> float:
         """Mean size of a message on the way to a stage; 0 while unknown, and where values go by reference."""
         return self._stages[stage].bytes_each

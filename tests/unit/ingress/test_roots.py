@@ -56,6 +56,20 @@ def test_the_quick_way_for_straight_flows_agrees_with_the_general_one(seed: int,
     assert len(quick) == len(general) == 0
 
 
+@given(seed=st.integers(0, 2**32), stages=st.integers(1, 5), inputs=st.integers(1, 8))
+def test_a_column_of_messages_says_what_they_say_one_by_one(seed: int, stages: int, inputs: int) -> None:
+    rng, plan = random.Random(seed), straight_plan(stages)
+    single, column = StraightRoots(plan), StraightRoots(plan)
+    roots = [root_of(3, position) for position in range(inputs)]
+    for followed in (single, column):
+        followed.announce(roots, [roots])
+    for _ in range(4 * stages):
+        stage = rng.choice(plan.stages)
+        reported = rng.choices(roots, k=rng.randrange(1, 2 * inputs + 1))
+        assert column.finish_column(stage, reported) == [single.finish(stage, root, 0, 1) for root in reported]
+        assert list(column) == list(single)
+
+
 def test_a_root_is_done_once_and_unknown_afterwards() -> None:
     plan = straight_plan(1)
     roots = roots_for(plan)
