@@ -122,6 +122,11 @@ class Sender:
         """The lane to a stage of messages about which nothing is said; to be looked at only."""
         return self._stages[stage].main
 
+    @property
+    def most_bytes_each(self) -> float:
+        """Mean size of a message on the way to the stage where that is largest; 0 as in `mean_bytes`."""
+        return max((to.bytes_each for to in self._stages.values()), default=0.0)
+
     def mean_bytes(self, stage: int) -> float:
         """Mean size of a message on the way to a stage; 0 while unknown, and where values go by reference."""
         return self._stages[stage].bytes_each

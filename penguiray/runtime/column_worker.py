@@ -120,7 +120,7 @@ class ColumnWorker:
     def _slice_size(self) -> int:
         if self._per_message_s <= 0.0:
             return 1
-        return max(1, int(SLICE_S / self._per_message_s))
+        return max(1, min(int(SLICE_S / self._per_message_s), self._bench.outbox.allowance))
 
     def _run_slice(self, messages: Messages, outcome: _Slice) -> None:
         """Run the whole chain over a slice; called where the user's code runs."""

@@ -311,8 +311,21 @@ class Outbox:
             reports += [news.report for news in self._attached.values()]
         if any(_size(report) > _QUEUE_LIMIT for report in reports):
             return True
-        waiting = sum(len(report.results) for report in reports)
-        return self._sender.queued_bytes + waiting * self._result_bytes > self._retention_bytes
+        return self._waiting_bytes > self._retention_bytes
+
+    @property
+    def _waiting_bytes(self) -> float:
+        """Bytes of what waits, by its mean size."""
+        if not self._result_bytes:
+            return self._sender.queued_bytes
+        reports = [self._report, *(news.report for news in self._attached.values())]
+        return self._sender.queued_bytes + sum(len(one.results) for one in reports) * self._result_bytes
+
+    @property
+    def allowance(self) -> int:
+        """How many messages may be given before room is to be asked for: as many as fit by their mean size, or one."""
+        each = max(self._sender.most_bytes_each, self._result_bytes)
+        return int((self._retention_bytes - self._waiting_bytes) / each) if each else _QUEUE_LIMIT
 
     def note_results(self, count: int, nbytes: int) -> None:
         """Say how many bytes the results of a report had, so that those that wait are bounded in bytes too."""
