@@ -149,8 +149,8 @@ class Run(Sending[I, O], Generic[I, O]):
         left_s = self._wait_ready(timeout_s)
         with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             while feed.fill():
-                for output in feed.outputs("raise"):
-                    yield output
+                for values in feed.parts("raise"):
+                    yield from values
                 if not feed.has_results:
                     feed.check_woken(feed.signal.wait(feed.remaining_s), timeout_s)
 
@@ -171,8 +171,9 @@ class Run(Sending[I, O], Generic[I, O]):
         left_s = await self._await_ready(timeout_s)
         with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             while feed.fill():
-                for output in feed.outputs("raise"):
-                    yield output
+                for values in feed.parts("raise"):
+                    for output in values:
+                        yield output
                 if not feed.has_results:
                     feed.check_woken(await feed.signal.wait_async(feed.remaining_s), timeout_s)
 
@@ -243,8 +244,8 @@ class Run(Sending[I, O], Generic[I, O]):
         self._wait_ready()
         with self._feed(inputs, **wishes) as feed:
             while feed.fill():
-                for output in feed.outputs(on_error):
-                    yield output
+                for values in feed.parts(on_error):
+                    yield from values
                 if not feed.has_results:
                     feed.signal.wait(0.0 if feed.wants_input else None)
 
@@ -292,8 +293,9 @@ class Run(Sending[I, O], Generic[I, O]):
         await self.await_ready()
         with self._feed(inputs, **wishes) as feed:
             while feed.fill():
-                for output in feed.outputs(on_error):
-                    yield output
+                for values in feed.parts(on_error):
+                    for output in values:
+                        yield output
                 if not feed.has_results and not feed.wants_input:
                     await feed.signal.wait_async(None)
                 else:
@@ -305,8 +307,9 @@ class Run(Sending[I, O], Generic[I, O]):
             async with AsyncInputs(feed, inputs) as reading:
                 while not feed.is_drained:
                     reading.go_on()
-                    for output in feed.outputs(on_error):
-                        yield output
+                    for values in feed.parts(on_error):
+                        for output in values:
+                            yield output
                     if feed.has_results:
                         await asyncio.sleep(0)
                     else:

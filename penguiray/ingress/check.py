@@ -16,7 +16,7 @@ __all__ = ["InputCheck"]
 class InputCheck:
     """Turns inputs into checked values, a column for each source of the flow."""
 
-    __slots__ = ("_checks",)
+    __slots__ = ("_checks", "one")
 
     def __init__(self, sources: tuple[NodeSpec, ...]) -> None:
         known: dict[Any, Callable[[Any], Any] | None] = {}
@@ -27,14 +27,12 @@ class InputCheck:
             if key not in known:
                 known[key] = _validator(annotation)
             self._checks.append(known[key])
-
-    def one(self, value: Any) -> Any:
+        self.one: Callable[[Any], Any] = self._checks[0] if len(sources) == 1 and self._checks[0] else self._one
         """Check one input; gives what the source takes, or a tuple for several sources. Raises as `columns` does."""
-        checks = self._checks
-        if len(checks) > 1:
-            return tuple([value if check is None else check(value) for check in checks])
-        (check,) = checks
-        return value if check is None else check(value)
+
+    def _one(self, value: Any) -> Any:
+        checked = tuple([value if check is None else check(value) for check in self._checks])
+        return checked if len(checked) > 1 else checked[0]
 
     def columns(self, values: list[Any]) -> list[list[Any]]:
         """Check inputs; gives for each source its values.

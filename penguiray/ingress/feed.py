@@ -168,26 +168,27 @@ class Feed:
             if self._is_ask:  # there is no other input
                 self._engine.ingress.end_input(self._call, hint=False)
 
-    def outputs(self, on_error: OnError) -> Iterator[Any]:
-        """What has come so far; raises for a failed input if that is asked for."""
+    def parts(self, on_error: OnError) -> Iterator[list[Any]]:
+        """What has come so far, many results at a time; raises for a failed input if that is asked for."""
         while self.has_results and not self.is_drained:
             with self._engine.lock:
                 part = self._call.take()
             if isinstance(part, State):
                 return
-            yield from part.values
+            yield part.values
             self._call.release(part, self._clock.now())
             if part.error is not None and on_error == "raise":
                 raise part.error
             if part.error is not None and on_error == "yield":
-                yield part.error
+                yield [part.error]
             if self.wants_input:
                 return
 
     def gather(self, results: list[Any]) -> bool:
         """Add what has come to a list; False when that was all."""
         is_open = self.fill()
-        results.extend(self.outputs("raise"))
+        for values in self.parts("raise"):
+            results += values
         most = self._engine.plan.options.max_live_messages
         if len(results) > most:
             raise ManyResults(

@@ -429,7 +429,7 @@ class Ingress:
             self._take_news(stage, roots[place], ids[place], one, [] if results is None else [results[place]])
 
     def _done_many(self, call: Call, roots: Sequence[int], values: Sequence[Any]) -> None:
-        if not call.takes_many or any(type(value) is LostValue for value in values):
+        if not call.takes_many or LostValue in set(map(type, values)):
             for root, value in zip(roots, values, strict=True):
                 self._done(root, [value])
             return

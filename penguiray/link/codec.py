@@ -189,7 +189,7 @@ def decode(data: bytes, buffers: Iterable[Any] = (), definitions: Iterable[tuple
 def _as_payload(values: list[Any]) -> tuple[list[Any] | tuple[str, Rows], type | None]:
     """What is pickled for values, a tuple if they are rows; and the class that they all have, if it has rows."""
     cls = type(values[0]) if values else None
-    if cls is None or not has_rows(cls) or any(type(value) is not cls for value in values):
+    if cls is None or not has_rows(cls) or set(map(type, values)) != {cls}:
         return values, None
     rows = as_rows(cls, values)
     return (values, None) if rows is None else ((reference_to(cls), rows), cls)
