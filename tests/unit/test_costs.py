@@ -109,7 +109,7 @@ def plus_two(model: Model) -> Model:
 
 
 PER_MESSAGE = {"a list": 3.0, "an iterator": 5.5}
-"""Two for a result's way out of `map`, and for an input of an iterator a look at the clock and one at the links; what is
+"""Two for a result on its way out, and for an input of an iterator a look at the clock and one at the links; what is
 left is shared by the messages of a frame. A list is read in larger pieces."""
 
 

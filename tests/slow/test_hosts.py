@@ -1,0 +1,112 @@
+"""Hosts of a cluster go while a run works: one is removed, of another one Ray's daemon stands still."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from drivers import Driver, folder_for_ray, measured, write_script
+
+MOST_S = 20.0
+"""Longest from the fault until all is done that was under way then. A removed host is noticed at once, as its sockets
+close; a daemon that stands still when its health checks have failed, which the cluster here makes often."""
+
+SCRIPT = """
+    import json, os, signal, sys, threading, time
+    import ray
+    from ray.cluster_utils import Cluster
+    import penguiray as pr
+
+    fault, streams = sys.argv[1], sys.argv[2] == "True"
+
+    @pr.node(fuse=False, replicas=1)
+    def begin(number: int) -> int:
+        return number + 1
+
+    @pr.node(fuse=False, replicas=2, resources={"spot": 1})
+    def work(number: int) -> tuple[int, int]:
+        time.sleep(0.002)
+        return 2 * number, os.getpid()
+
+    checks = {"health_check_period_ms": 500, "health_check_timeout_ms": 500, "health_check_failure_threshold": 4}
+    head = {"num_cpus": 2, "include_dashboard": False, "_system_config": {**checks, "health_check_initial_delay_ms": 0}}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        hosts = [cluster.add_node(num_cpus=1, resources={"spot": 2}) for _ in range(2)]
+        ray.init(address=cluster.address, log_to_driver=False)
+        flow = pr.Flow(begin >> work, name="hosts", options=pr.FlowOptions(streams=streams))
+        with flow.start() as run:
+            actor = [a for link, a in run._engine._pool.actors.items() if link.stage == 1][0]
+            where = ray.get(actor.host.remote())
+            host = next(one for one in hosts if one.node_id == where)
+            others = {ray.get(a.renew.remote())[1] for link, a in run._engine._pool.actors.items() if link.stage == 1}
+            sent, done, came = {}, {}, {}
+
+            def read():
+                for trace, (result, pid) in run.results(with_trace=True):
+                    number = int(trace)
+                    came.setdefault(number, []).append((result, pid))
+                    done.setdefault(number, time.monotonic())
+
+            reader = threading.Thread(target=read)
+            reader.start()
+
+            def send(until_s):
+                end = time.monotonic() + until_s
+                while time.monotonic() < end:
+                    if len(sent) - len(done) < 200:
+                        number = len(sent)
+                        sent[number] = time.monotonic()
+                        run.send(number, trace_id=str(number))
+                    else:
+                        time.sleep(0.001)
+
+            send(2.0)
+            paused = None
+            at = time.monotonic()
+            if fault == "removed":
+                cluster.remove_node(host, allow_graceful=False)
+            else:
+                (process,) = (info.process for info in host.all_processes["raylet"])
+                paused = process.pid
+                os.kill(paused, signal.SIGSTOP)
+            send(1.0)
+            while [n for n, when in sent.items() if when <= at and n not in done] and time.monotonic() < at + 90:
+                time.sleep(0.01)
+            held = [done[n] - at for n, when in sent.items() if when <= at and done.get(n, 1e9) > at]
+            if fault == "paused":
+                # Its replicas lived on, and worked, until Ray took the host for dead.
+                end = time.monotonic() + 60
+                while run.ask_all(1) and {pid for n in list(came) for _, pid in came[n]} <= others:
+                    send(0.2)
+                    assert time.monotonic() < end, "no replica was replaced"
+                noticed = time.monotonic() - at
+                os.kill(paused, signal.SIGCONT)
+            send(0.5)
+        reader.join()
+        wrong = [n for n in sent if [result for result, _ in came.get(n, [])] != [2 * (n + 1)]]
+        found = {"sent": len(sent), "wrong": wrong[:10], "held": len(held), "slowest": max(held, default=0.0)}
+        print("FOUND", json.dumps({**found, "noticed": noticed if fault == "paused" else 0.0}))
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+"""
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["streams", "calls"])
+@pytest.mark.parametrize("fault", ["removed", "paused"])
+def test_what_a_host_had_is_done_elsewhere_and_nothing_comes_twice(tmp_path: Path, fault: str, streams: bool) -> None:
+    with folder_for_ray() as folder:
+        script = write_script(tmp_path, SCRIPT)
+        env = {"RAY_TMPDIR": str(folder), "RAY_AUTH_MODE": "disabled"}
+        with Driver(script, fault, streams, cwd=tmp_path, env=env) as driver:
+            found = json.loads(driver.said("FOUND", 240))
+            assert driver.ended(60) == 0, driver.output
+    measured(
+        f"host {fault}: {found['held']} of {found['sent']} inputs were under way, all done within "
+        f"{found['slowest']:.1f} s; replaced after {found['noticed']:.1f} s"
+    )
+    assert found["wrong"] == []
+    assert found["sent"] > 300
+    assert max(found["slowest"], found["noticed"]) < MOST_S
