@@ -43,6 +43,9 @@ CANCELLING = ("conformance/test_cancelling.py",)
 IDS = ("unit/link/test_ids.py",)
 SENT_AGAIN = ("unit/ingress/test_sent_again.py",)
 LOSSY = ("property/test_lossy_graphs.py",)
+WORDS = ("unit/link/test_words.py",)
+DOOR = ("unit/actors/test_door.py",)
+TELLING = ("unit/actors/test_telling.py",)
 
 MUTANTS = (
     # -- credit
@@ -140,7 +143,7 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "the least busy replica is chosen", "link/lanes.py",
-        "min(self.links, key=_outstanding)", "max(self.links, key=_outstanding)", SENDER,
+        "return min((link", "return max((link", SENDER,
     ),
     Mutant(
         "routing", "facts go with their messages", "link/message.py",
@@ -169,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "who waits for a key is let in when it is free", "runtime/outbox.py",
-        "self._on_end(item.message_id)", "pass", ("conformance/test_order_by_key.py",),
+        "self.on_end(item.message_id)", "pass", ("conformance/test_order_by_key.py",),
     ),
     Mutant(
         "routing", "an input that was given up frees its key", "runtime/inbox.py",
@@ -334,11 +337,11 @@ MUTANTS = (
     ),
     Mutant(
         "losses", "one count does not tell what is lost", "ingress/losses.py",
-        "root in self._roots and before.get(root, _NONE) & now[root]", "root in self._roots and now[root]", SENT_AGAIN,
+        "and before.get(root, _NONE) & ids:", "and ids:", SENT_AGAIN,
     ),
     Mutant(
         "losses", "the reports of what was finished are waited for", "ingress/recovery.py",
-        "if not is_overdue and any(", "if False and any(", ("unit/ingress/test_recovery.py",),
+        "if not is_overdue and not is_due:", "if False:", ("unit/ingress/test_recovery.py",),
     ),
     Mutant(
         "losses", "only who was begun is blamed", "ingress/losses.py",
@@ -381,5 +384,62 @@ MUTANTS = (
     Mutant(
         "losses", "who is ended by us says nothing about its inputs", "ingress/losses.py",
         "if not by_us and root in self._roots", "if root in self._roots", SENT_AGAIN,
+    ),
+    # -- streams
+    Mutant(
+        "streams", "what comes too early waits for what stands before it", "link/order.py",
+        "if place.number != lane.next:", "if False:", ("unit/link/test_order.py",),
+    ),
+    Mutant(
+        "streams", "what comes again is told apart", "link/order.py",
+        "place.number < lane.next or", "False or", ("unit/link/test_order.py",),
+    ),
+    Mutant(
+        "streams", "a checksum is looked at", "link/words.py",
+        "!= checksum:", "< 0:", WORDS,
+    ),
+    Mutant(
+        "streams", "a word has a longest length", "link/words.py",
+        "if length > self.most_bytes:", "if False:", WORDS,
+    ),
+    Mutant(
+        "streams", "who knocks proves itself", "actors/door.py",
+        "not hmac.compare_digest(proof,", "hmac.compare_digest(b'',", DOOR,
+    ),
+    Mutant(
+        "streams", "who answers proves itself", "actors/door.py",
+        "if word is not Word.WELCOME or not hmac.compare_digest(payload, door.proof(Word.WELCOME)):",
+        "if word is not Word.WELCOME:", DOOR,
+    ),
+    Mutant(
+        "streams", "strangers get short words only", "actors/door.py",
+        "most_bytes=_GREETING_BYTES,", "most_bytes=MOST_BYTES,", DOOR,
+    ),
+    Mutant(
+        "streams", "only processes of the same user are let in", "actors/door.py",
+        "if _user_of(connection) != os.getuid() or", "if", DOOR,
+    ),
+    Mutant(
+        "streams", "one report at a time", "actors/telling.py",
+        'elif self._is == "free":', "else:", TELLING,
+    ),
+    Mutant(
+        "streams", "a report whose stream broke comes again", "actors/telling.py",
+        'if self._is == "on the stream":\n            self._is = "set aside"',
+        'if self._is == "on the stream":\n            self._is = "free"', TELLING,
+    ),
+    Mutant(
+        "streams", "news that waited are told when the last report has arrived", "actors/telling.py",
+        "if self._outbox.has_news:", "if False:", TELLING,
+    ),
+    Mutant(
+        "streams", "news are whole when they are said to be there", "runtime/outbox.py",
+        "            self._report.results += done.values\n        self._note_ends(done.ids)",
+        "            self._note_ends(done.ids)\n            self._report.results += done.values",
+        ("unit/runtime/test_news.py",),
+    ),
+    Mutant(
+        "streams", "a straight root is told of by the column as one by one", "ingress/roots.py",
+        "if before is None or before & bit:", "if before is None:", COMPLETION,
     ),
 )  # fmt: skip

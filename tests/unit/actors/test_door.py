@@ -19,7 +19,7 @@ from penguiray.actors.door import Answering, Door, knock
 from penguiray.actors.stream import Stream
 from penguiray.link.words import MOST_BYTES, Word, head_of
 
-SAFETY_S = 30.0
+SAFETY_S = 10.0
 
 
 class Side:
@@ -160,6 +160,15 @@ def test_whatever_a_stranger_says_first_ends_its_stream(there: tuple[Side, Door]
     assert not Canary.sang
 
 
+def test_a_stranger_that_announces_a_long_word_is_sent_away_before_it_has_come(
+    there: tuple[Side, Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "_GREETING_S", 10 * SAFETY_S)
+    with stranger(there[1]) as connection:
+        connection.sendall(head_of(Word.HELLO, b"x" * 1_000))
+        assert connection.recv(100) == b""
+
+
 def test_a_stranger_that_says_nothing_is_sent_away(there: tuple[Side, Door], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doors, "_GREETING_S", 0.05)
     with stranger(there[1]) as connection:
@@ -184,6 +193,7 @@ def test_strangers_do_not_fill_a_replica(here: Side, there: tuple[Side, Door], m
 def test_another_users_process_gets_no_stream_on_either_side(
     here: Side, there: tuple[Side, Door], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(doors, "_GREETING_S", 10 * SAFETY_S)
     mine = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     side, door = there

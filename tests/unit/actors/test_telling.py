@@ -1,0 +1,207 @@
+"""How a replica tells its driver: one report at a time, over the stream or by a call, and none is lost between."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import penguiray as pr
+from penguiray.actors.telling import Teller
+from penguiray.clock import SystemClock
+from penguiray.link.frame import Frame
+from penguiray.link.ids import child_id, root_of
+from penguiray.link.report import Report
+from penguiray.link.wire import Packed, pack_report, unpack_report
+from penguiray.link.words import MOST_BYTES, Word, parted
+from penguiray.runtime.bound import Item
+from penguiray.runtime.outbox import Outbox
+from penguiray.runtime.replica import Replica
+
+
+@pr.node
+def same(x: Any) -> Any:
+    return x
+
+
+class Nowhere:
+    def send(self, frame: Frame) -> int:
+        raise AssertionError(f"an end sends nothing: {frame}")
+
+
+class Wire:
+    """In the place of a stream: keeps what was sent on it."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def send(self, word: Word, *parts: bytes) -> None:
+        assert word is Word.REPORT
+        header, data = parted(b"".join(parts), 2)
+        self.reports.append(unpack_report(header, data, (), node="same"))
+
+
+class Side:
+    """The outbox of a replica, and who tells of it."""
+
+    def __init__(self) -> None:
+        plan = pr.Flow(same).plan()
+        replica = Replica(
+            plan.stages[0], plan.options, Nowhere(), epoch=7, clock=SystemClock(), rng=random.Random(0),
+            on_news=lambda: self.teller.note_news(), inline=True,
+        )  # fmt: skip
+        self.outbox: Outbox = replica.outbox
+        self.woken = 0
+        self.teller = Teller(self.outbox, self._pack, self._wake)
+        self.wire: Any = Wire()
+        self._position = 0
+
+    def _pack(self, report: Report) -> Packed:
+        return pack_report(report, set(), inline_limit=1 << 30, node="same")
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def finish(self, value: Any) -> None:
+        """A message is finished with this result."""
+        root = root_of(1, self._position)
+        self._position += 1
+        self.outbox.finish(Item(root, child_id(root, 0), value), [value])
+        self.outbox.flush()
+
+    def called(self) -> list[Any] | None:
+        """What the driver's next call brings."""
+        if self.teller.waits_for_call:
+            self.teller.note_called()
+        given = self.teller.give()
+        if given is None:
+            return None
+        return given.results if isinstance(given, Report) else unpack_report(*given, node="same").results
+
+    def told(self) -> list[list[Any]]:
+        return [report.results for report in self.wire.reports]
+
+
+@pytest.fixture
+def side() -> Side:
+    return Side()
+
+
+def test_without_a_stream_calls_bring_the_news(side: Side) -> None:
+    side.finish("a")
+    side.finish("b")
+    assert side.woken == 2
+    assert side.called() == ["a", "b"]
+
+
+def test_the_next_report_waits_until_the_last_has_arrived_and_brings_all_that_came_meanwhile(side: Side) -> None:
+    side.teller.use(side.wire)
+    for value in ("a", "b", "c"):
+        side.finish(value)
+    assert side.told() == [["a"]]
+    side.teller.note_arrived(0)
+    assert side.told() == [["a"]], "that was about another one"
+    side.teller.note_arrived(1)
+    assert side.told() == [["a"], ["b", "c"]]
+    side.teller.note_arrived(2)
+    assert (side.told(), side.woken, side.called()) == ([["a"], ["b", "c"]], 0, None)
+
+
+def test_a_report_that_was_under_way_when_the_stream_broke_comes_again_by_the_next_call(side: Side) -> None:
+    side.teller.use(side.wire)
+    side.finish("a")
+    side.finish("b")
+    side.teller.note_broken(side.wire)
+    assert side.woken == 1
+    assert side.called() == ["a"]
+    assert side.called() == ["b"]
+    side.finish("c")
+    assert side.called() == ["c"]
+
+
+def test_news_that_came_before_a_stream_broke_and_were_not_told_come_by_a_call(side: Side) -> None:
+    side.teller.use(side.wire)
+    side.finish("a")
+    side.teller.note_arrived(1)
+    side.finish("b")
+    side.teller.note_arrived(2)
+    side.teller.note_broken(side.wire)
+    side.finish("c")
+    assert side.called() == ["c"]
+
+
+def test_the_end_of_a_stream_that_is_not_the_drivers_changes_nothing(side: Side) -> None:
+    side.teller.use(side.wire)
+    other: Any = Wire()
+    side.teller.note_broken(other)
+    side.finish("a")
+    assert side.told() == [["a"]]
+
+
+def test_a_report_that_is_too_large_for_the_stream_comes_by_a_call_and_the_next_one_by_the_stream(side: Side) -> None:
+    side.teller.use(side.wire)
+    large = "x" * MOST_BYTES
+    side.finish(large)
+    side.finish("b")
+    assert (side.told(), side.woken) == ([], 1)
+    assert side.called() == [large]
+    assert side.told() == [], "nobody knows yet whether that has arrived"
+    assert side.called() is None
+    assert side.told() == [["b"]]
+
+
+@pytest.mark.parametrize("by", ["stream", "call"])
+def test_what_is_to_be_known_before_it_begins_is_known_when_the_report_has_arrived(side: Side, by: str) -> None:
+    known = list[str]()
+    note: Callable[[], None] = lambda: known.append("known")  # noqa: E731
+    side.outbox._on_known = note
+    if by == "stream":
+        side.teller.use(side.wire)
+    side.outbox.note_begun(7, 8)
+    if by == "call":
+        side.called()
+    assert known == []
+    if by == "stream":
+        side.called()
+        assert known == [], "a call that is made meanwhile says nothing about the stream"
+        side.teller.note_arrived(1)
+    else:
+        side.called()
+    assert known == ["known"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_happens_each_result_comes_and_in_its_order(seed: int) -> None:
+    rng, side, came = random.Random(seed), Side(), list[Any]()
+    given, seen = 0, 0
+    if rng.random() < 0.8:
+        side.teller.use(side.wire)
+
+    def look() -> None:
+        """The driver takes what has come over the stream, and says so, as long as that is there."""
+        nonlocal seen
+        while seen < len(side.wire.reports):
+            report = side.wire.reports[seen]
+            seen += 1
+            came.extend(report.results)
+            side.teller.note_arrived(report.number)
+
+    for _ in range(60):
+        step = rng.choice(["give", "give", "look", "call", "large", "break"])
+        if step in {"give", "large"}:
+            side.finish((given, "x" * MOST_BYTES if step == "large" else ""))
+            given += 1
+        elif step == "look":
+            look()
+        elif step == "call":
+            came.extend(side.called() or [])
+        elif rng.random() < 0.2:
+            side.teller.note_broken(side.wire)
+            seen = len(side.wire.reports)  # what is on its way is lost, or comes again
+    side.teller.note_broken(side.wire)
+    for _ in range(given + 2):
+        came.extend(side.called() or [])
+    numbers = [number for number, _ in came]
+    assert list(dict.fromkeys(numbers)) == list(range(given))
