@@ -14,6 +14,7 @@ proof of the key. Nothing is unpickled before. Each replica has an address and a
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import os
@@ -32,6 +33,8 @@ _GREETING_BYTES = 64
 """Longest word of somebody who has not proved anything."""
 _GREETING_S = 5.0
 """How long somebody may take to prove it."""
+_BACKLOG = 128
+"""How many may wait to be let in, before others are sent away."""
 _MOST_STRANGERS = 32
 """How many may be at it at the same time."""
 _WHO = struct.Struct("!Q?")
@@ -76,26 +79,38 @@ def knock(
         on_word: See `Stream`.
         on_broken: See `Stream`.
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.connect(f"\0{door.address}")
-        is_ours = _user_of(connection) == os.getuid()
-    except OSError:
-        is_ours = False
-    if not is_ours:
-        connection.close()
+    connection = _connected(door.address)
+    if connection is None:
         return None
 
     def first(stream: Stream, word: Word, payload: bytes) -> None:
         if word is not Word.WELCOME or not hmac.compare_digest(payload, door.proof(Word.WELCOME)):
             raise BrokenWord("the other side has not proved itself")
+        stream.expect(MOST_BYTES)
         stream.on_word = on_word
 
-    stream = Stream(connection, loop, most_bytes=MOST_BYTES, on_word=first, on_broken=on_broken)
+    stream = Stream(connection, loop, most_bytes=_GREETING_BYTES, on_word=first, on_broken=on_broken)
     who = _WHO.pack(sender, reads)
     stream.send(Word.HELLO, door.proof(Word.HELLO, who), who)
     stream.open()
     return stream
+
+
+def _connected(address: str) -> socket.socket | None:
+    """A connection to a process of this user; None if there is none, or none at once: it may stand still."""
+    try:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError:
+        return None
+    try:
+        connection.setblocking(False)
+        connection.connect(f"\0{address}")
+        if _user_of(connection) == os.getuid():
+            return connection
+    except OSError:
+        pass  # nobody is there, or too many wait
+    connection.close()
+    return None
 
 
 class Answering:
@@ -136,7 +151,7 @@ class Answering:
         except OSError:
             listening.close()
             return
-        listening.listen(_MOST_STRANGERS)
+        listening.listen(_BACKLOG)
         listening.setblocking(False)
         self._socket = listening
         self._loop.call_soon_threadsafe(self._loop.add_reader, listening, self._accept, listening)
@@ -144,8 +159,10 @@ class Answering:
     def _accept(self, listening: socket.socket) -> None:
         try:
             connection, _ = listening.accept()
-        except OSError:
-            return  # who knocked has gone
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                self._stop_listening()  # all who would come go by calls
+            return  # else who knocked has gone
         if _user_of(connection) != os.getuid() or len(self._strangers) >= _MOST_STRANGERS:
             connection.close()
             return
@@ -177,11 +194,15 @@ class Answering:
             self._guests.discard(stream)
             self._on_broken(stream)
 
-    def close(self) -> None:
-        """Take no more connections, and end those that there are; on the loop."""
+    def _stop_listening(self) -> None:
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
             self._socket.close()
+            self._socket = None
+
+    def close(self) -> None:
+        """Take no more connections, and end those that there are; on the loop."""
+        self._stop_listening()
         for stream in (*self._strangers, *self._guests):
             stream.close()
 

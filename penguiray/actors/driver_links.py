@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -59,7 +61,8 @@ class DriverLinks:
         if any(door is not None for replicas in peers.values() for _, door in replicas):
             self._loop = asyncio.new_event_loop()
             self._loop.set_exception_handler(self._note_error)
-            self._thread = threading.Thread(target=_run, args=[self._loop], name="penguiray-streams", daemon=True)
+            target = functools.partial(_run, self._loop, self._on_error)
+            self._thread = threading.Thread(target=target, name="penguiray-streams", daemon=True)
             self._thread.start()
         with self._lock:
             self.transport.connect(peers, self._loop)
@@ -76,12 +79,15 @@ class DriverLinks:
         with self._lock:
             self.transport.close()
         if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            with contextlib.suppress(RuntimeError):  # it has ended with an error, which was told
+                self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
+def _run(loop: asyncio.AbstractEventLoop, on_error: Callable[[BaseException], None]) -> None:
     try:
         loop.run_forever()
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a user's unpickling, for instance
+        on_error(error)
     finally:
         loop.close()

@@ -13,7 +13,7 @@ from penguiray.actors.streams import pack_feedback, unpack_place
 from penguiray.clock import Clock
 from penguiray.link.frame import Feedback, Frame
 from penguiray.link.order import InOrder, Place
-from penguiray.link.wire import unpack_frame
+from penguiray.link.wire import sequence_in, unpack_frame
 from penguiray.link.words import Word
 from penguiray.runtime.replica import Replica
 
@@ -68,8 +68,16 @@ class Intake:
         self._arrive(place, _Arrived(header, data, (), answer))
 
     def _arrive(self, place: Place, arrived: _Arrived) -> None:
+        """Take a frame in, in its turn.
+
+        Nobody waits for that of one that came too early: in the thread of a call it would keep those before it out.
+        """
         if self._order.has_come(place):
+            arrived.answer(Feedback(sequence_in(arrived.header), 0.0))
             return
+        if not self._order.is_due(place):
+            arrived.answer(Feedback(sequence_in(arrived.header), 0.0))
+            arrived.answer = _nobody
         for due in self._order.arrive(place, arrived):
             now = self._clock.now()
             self._hand_over(*unpack_frame(due.header, due.data, due.attachments, now=now), due.answer)

@@ -183,7 +183,7 @@ class ReplicaProcess:
         Raises:
             Exception: The replica cannot go on, and why.
         """
-        if self._teller.waits_for_call:  # who asks again has the last report
+        if self._teller.waits_for_call and not self._owner.is_taking:  # who asks again has the last report
             self._loop.call_soon_threadsafe(self._teller.note_called)
         take = functools.partial(self._on_loop, self._teller.give)
         pack = functools.partial(self._pack, self._owner)

@@ -84,6 +84,11 @@ class Reader:
         header, data, buffers = pack(taken) if isinstance(taken, Report) else taken
         return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
 
+    @property
+    def is_taking(self) -> bool:
+        """Whether the loop was asked for a report that no call has brought yet."""
+        return self._taking is not None
+
     def pack(self, report: Report) -> Packed:
         """A report as bytes, with the classes that this process does not know yet."""
         return pack_report(

@@ -80,11 +80,12 @@ class Stream:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                return  # whoever reads sees that it is broken
+                sent = -1
             if sent == total:
                 return
-            self._unsent += b"".join(pieces)[sent:]
-        self._on_loop(self._wait_for_room)
+            if sent >= 0:
+                self._unsent += b"".join(pieces)[sent:]
+        self._on_loop(self._wait_for_room if sent >= 0 else self._break)
 
     def _wait_for_room(self) -> None:
         if not self.is_broken:
@@ -97,10 +98,13 @@ class Stream:
             except BlockingIOError:
                 return
             except OSError:
-                sent = len(self._unsent)  # as above
-            del self._unsent[:sent]
+                sent = -1
+            if sent >= 0:
+                del self._unsent[:sent]
             if not self._unsent:
                 self._loop.remove_writer(self._socket)
+        if sent < 0:
+            self._break()
 
     def _read(self) -> None:
         try:
@@ -125,7 +129,7 @@ class Stream:
             self._on_broken(self)
 
     def close(self) -> None:
-        """End it; from any thread. What was sent before still arrives."""
+        """End it; from any thread. What the socket has taken still arrives."""
         self._on_loop(self._end)
 
     def _end(self) -> None:

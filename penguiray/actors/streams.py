@@ -38,6 +38,7 @@ class _Way:
 
     def __init__(self, peer: Peer) -> None:
         self.actor, self.door = peer
+        self.known_as = self.door
         self.stream: Stream | None = None
         self.number = secrets.randbits(63)
         self.next: dict[Kind, int] = {}
@@ -79,6 +80,7 @@ class StreamTransport:
         self._on_feedback = on_feedback
         self._on_report = on_report
         self._ways: dict[LinkId, _Way] = {}
+        self._is_closed = False
 
     def connect(self, peers: Mapping[int, Sequence[Peer]], loop: asyncio.AbstractEventLoop | None) -> None:
         """Say who the replicas of each stage are, and where streams are to be read; None: there are none."""
@@ -88,8 +90,13 @@ class StreamTransport:
                 self.replace(LinkId(stage, number), peer)
 
     def replace(self, link: LinkId, peer: Peer) -> None:
-        """Say who is a replica now. Who reads reports must be able to hear it; others may come when there is need."""
+        """Say who is a replica now. Who reads reports must be able to hear it; others may come when there is need.
+
+        One that was taken for lost, and is not, keeps its stream, with what is under way there.
+        """
         before = self._ways.get(link)
+        if before is not None and before.known_as is not None and before.known_as == peer[1]:
+            return
         if before is not None and before.stream is not None:
             before.stream.close()
         way = self._ways[link] = _Way(peer)
@@ -107,6 +114,8 @@ class StreamTransport:
 
     def send(self, frame: Frame) -> int:
         """See `Transport`."""
+        if self._is_closed:
+            return 0
         parcel, way = self._calls.pack(frame), self._ways[frame.link]
         if way.door is not None:
             self._open(frame.link, way)
@@ -159,6 +168,7 @@ class StreamTransport:
 
     def close(self) -> None:
         """End all streams; nothing is sent from here on."""
+        self._is_closed = True
         for way in self._ways.values():
             if way.stream is not None:
                 way.stream.close()

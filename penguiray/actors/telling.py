@@ -60,6 +60,8 @@ class Teller:
     def use(self, stream: Stream) -> None:
         """Tell it on this stream from here on."""
         self._stream = stream
+        if self._is == "free" and self._outbox.has_news:
+            self._tell(stream)
 
     def note_broken(self, stream: Stream) -> None:
         """A stream is of no use any more."""
@@ -71,18 +73,22 @@ class Teller:
         self._wake()
 
     def note_arrived(self, number: int) -> None:
-        """The driver says on the stream that the report of that number has arrived."""
-        if self._is == "on the stream" and number >= self._number:
+        """The driver says on the stream that it has taken the report of that number in, whichever way that came."""
+        if self._is in {"on the stream", "called for"} and number >= self._number:
             self._go_on()
 
     @property
     def waits_for_call(self) -> bool:
         """Whether `note_called` is due when the driver calls; may be asked from any thread."""
-        return self._is == "called for" or self._outbox.waits_to_be_known
+        return self._is == "called for" and self._stream is None
 
     def note_called(self) -> None:
-        """The driver calls: what it was given by the call before has arrived."""
-        if self._is == "called for" or (self._is == "free" and self._stream is None):
+        """The driver calls: it has what the call before was given, and takes in what it has in that order.
+
+        Where there is a stream that says too little: the next report would go over it, and be taken in by another
+        thread while this one is still at the last.
+        """
+        if self.waits_for_call:
             self._go_on()
 
     def _go_on(self) -> None:
@@ -96,4 +102,8 @@ class Teller:
         if self._is == "set aside":
             self._is = "called for"
             return self._report
-        return self._outbox.take_report() if self._stream is None else None
+        if self._stream is not None or self._is != "free":
+            return None
+        report = self._outbox.take_report()
+        self._is, self._number = "called for", report.number
+        return report

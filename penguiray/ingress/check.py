@@ -31,8 +31,8 @@ class InputCheck:
         """Check one input; gives what the source takes, or a tuple for several sources. Raises as `columns` does."""
 
     def _one(self, value: Any) -> Any:
-        checked = tuple([value if check is None else check(value) for check in self._checks])
-        return checked if len(checked) > 1 else checked[0]
+        checked = [value if check is None else check(value) for check in self._checks]
+        return tuple(checked) if len(checked) > 1 else checked[0]
 
     def columns(self, values: list[Any]) -> list[list[Any]]:
         """Check inputs; gives for each source its values.

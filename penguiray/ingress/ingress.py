@@ -156,7 +156,7 @@ class Ingress:
         if not mean:
             return room
         left = self._plan.options.retention_bytes - (call.live - len(call.parked)) * mean
-        return min(room, math.ceil(left / mean))
+        return max(0, min(room, math.ceil(left / mean)))
 
     @property
     def gathers(self) -> bool:
@@ -210,6 +210,8 @@ class Ingress:
             hint: Whether to tell batch nodes not to wait for more; not worth a frame for a single message.
         """
         self.admit_read(call)
+        if call.is_closed:
+            return
         call.has_ended = True
         if hint:
             call.hinted = self._batched
@@ -272,18 +274,24 @@ class Ingress:
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame was taken by its receiver."""
         self._sender.take_credit(link, feedback)
-        for call in self._readers.values():
-            self.admit_read(call)
+        self._admit_all_read()
         self._sender.flush()
+
+    def _admit_all_read(self) -> None:
+        """There may be room on the way: nobody need read on for what was read to be sent."""
+        for call in list(self._readers.values()):
+            self.admit_read(call)
 
     def on_report(self, replica: LinkId, report: Report) -> None:
         """Take a replica's news in."""
         if replica not in self._lost:  # the last word of one that was lost is not its successor's
-            self._heard[replica] = max(report.number, self.heard(replica))
+            if 0 < report.number <= self.heard(replica):
+                return  # it came by a stream that broke, and once more
+            self._heard[replica] = report.number
         stage = self._plan.stages[report.stage]
         for root, message_id in report.parked:
             self._roots.park(stage, root, message_id)
-        for root, message_id in report.begun:
+        for root, message_id in report.begun if replica not in self._lost else ():
             self._losses.note_begun(replica, report.stage, root, message_id)
         self._counters[replica] = report.counters
         for (root, message_id, index), value in zip(report.streamed, report.results, strict=False):
@@ -303,6 +311,7 @@ class Ingress:
             self._counters.pop(replica, None)  # a late word of the one before it may have come
             if replica.stage in self._batched:
                 self._hint_again(replica.stage)
+        self._admit_all_read()
         self._sender.flush()
 
     def note_loss(self, replica: LinkId, *, by_us: bool) -> None:

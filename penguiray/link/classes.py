@@ -71,10 +71,14 @@ def class_referred_to(reference: str) -> type:
     try:
         return _by_reference[reference]
     except KeyError:
-        module, _, name = reference.partition(":")
-        cls = attrgetter(name)(import_module(module)) if name else class_named(reference)
-        _by_reference[reference] = cls
-        return cast("type", cls)
+        cls = _by_reference[reference] = _by_name[reference] if reference in _by_name else _imported(reference)
+        return cls
+
+
+def _imported(reference: str) -> type:
+    module, _, name = reference.partition(":")
+    found = attrgetter(name)(import_module(module))
+    return cast("type", found if isinstance(found, type) else found.__wrapped__)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from typing import Any
 
 from penguiray.link.classes import class_named, class_referred_to, definition_of, learn, name_of, reference_to
 from penguiray.link.pickler import Pickler
-from penguiray.link.rows import Rows, as_rows, from_rows, has_rows
+from penguiray.link.rows import Rows, as_rows, from_rows, has_rows, may_hold_objects
 
 __all__ = ["Body", "BodyTooLarge", "decode", "encode", "size_of"]
 
@@ -120,8 +120,7 @@ def size_of(value: Any) -> int:
         gauge.add(buffer.raw().nbytes)
         return False
 
-    payload, cls = _as_payload([value])
-    _dump(payload, cls or type(value), gauge, count)
+    _dump([value], gauge, count)
     return gauge.size
 
 
@@ -149,17 +148,14 @@ def encode(values: list[Any], *, inline_limit: int, limit: int | None = None) ->
         buffers.append(raw)
         return False
 
-    payload, cls = _as_payload(values)
-    classes = _dump(payload, cls or (type(values[0]) if values else None), gauge, keep_inline)
-    if cls is not None and (name := name_of(cls)) is not None:
-        classes[name] = None
+    classes = _dump(values, gauge, keep_inline)
     return Body(file.getvalue(), buffers, tuple(classes))
 
 
-def _dump(
-    payload: Any, kind: type | None, gauge: _Gauge, buffer_callback: Callable[[pickle.PickleBuffer], bool]
-) -> dict[str, None]:
-    """Pickle what stands for values whose first one is of a class; gives the names of the classes by value in it."""
+def _dump(values: list[Any], gauge: _Gauge, buffer_callback: Callable[[pickle.PickleBuffer], bool]) -> dict[str, None]:
+    """Pickle values; gives the names of the classes by value in them."""
+    kind = type(values[0]) if values else None
+    payload, cls = _as_payload(values)
     if kind not in _not_plain:
         try:
             _PlainPickler(gauge, _PROTOCOL).dump(payload)
@@ -167,10 +163,18 @@ def _dump(
             _not_plain.add(kind)
             gauge.clear()
         else:
-            return {}
+            return _named(cls, {})
+    if cls is not None and not may_hold_objects(cls):
+        payload, cls = values, None
     pickler = _Pickler(gauge, buffer_callback)
     pickler.dump(payload)
-    return pickler.classes
+    return _named(cls, pickler.classes)
+
+
+def _named(cls: type | None, classes: dict[str, None]) -> dict[str, None]:
+    """The names of classes by value, with that of the rows."""
+    name = None if cls is None else name_of(cls)
+    return classes if name is None else {**classes, name: None}
 
 
 def decode(data: bytes, buffers: Iterable[Any] = (), definitions: Iterable[tuple[str, bytes]] = ()) -> list[Any]:

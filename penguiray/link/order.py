@@ -38,6 +38,11 @@ class InOrder(Generic[T]):
         lane = self._lanes.get((place.sender, place.lane))
         return lane is not None and (place.number < lane.next or place.number in lane.early)
 
+    def is_due(self, place: Place) -> bool:
+        """Whether all that stands before a place has come."""
+        lane = self._lanes.get((place.sender, place.lane))
+        return place.number == (0 if lane is None else lane.next)
+
     def arrive(self, place: Place, item: T) -> list[T]:
         """Take in what comes for the first time; gives what is due now, in its order."""
         lane = self._lanes.setdefault((place.sender, place.lane), _Lane())

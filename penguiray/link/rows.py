@@ -7,13 +7,14 @@ own slots: no constructor runs, and nothing is validated twice.
 from __future__ import annotations
 
 import collections
+import copyreg
 import dataclasses
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
-__all__ = ["as_rows", "from_rows", "has_rows"]
+__all__ = ["as_rows", "from_rows", "has_rows", "may_hold_objects"]
 
 Rows = tuple[Any, ...]
 """What `from_rows` needs beside the class. Its first entry says of which kind they are."""
@@ -24,6 +25,15 @@ _MODELS, _PLAIN, _SLOTS = range(3)
 def has_rows(cls: type) -> bool:
     """Whether objects of a class can be rows: whether what is seen of them is all there is to them."""
     return _kind_of(cls) is not None
+
+
+def may_hold_objects(cls: type) -> bool:
+    """Whether rows of a class are right also where they hold objects that refer to what the rows stand for.
+
+    Those are pickled with the row in the place of the object. A model takes the row for its own when it is made; a
+    dataclass would be another one than that which they refer to.
+    """
+    return _kind_of(cls) == _MODELS
 
 
 def as_rows(cls: type, values: list[Any]) -> Rows | None:
@@ -57,9 +67,11 @@ def from_rows(cls: Any, rows: Rows) -> list[Any]:
 
 @cache
 def _kind_of(cls: Any) -> int | None:
+    if cls in copyreg.dispatch_table:
+        return None
     if hasattr(cls, "__pydantic_complete__"):
         return _MODELS if _is_plain_model(cls) else None
-    is_usual = dataclasses.is_dataclass(cls) and cls.__new__ is object.__new__ and _is_pickled_as_usual(cls)
+    is_usual = hasattr(cls, "__dataclass_fields__") and cls.__new__ is object.__new__ and _is_pickled_as_usual(cls)
     if not is_usual:
         return None
     if not cls.__dictoffset__:

@@ -25,6 +25,7 @@ __all__ = [
     "frame_of_what_can_travel",
     "pack_frame",
     "pack_report",
+    "sequence_in",
     "too_large",
     "unpack_frame",
     "unpack_report",
@@ -92,6 +93,13 @@ def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: flo
     here = {root: sent.shifted(now) for root, sent in facts.items()}
     messages = Messages(roots, ids, values, here, hops, keys, source)
     return Frame(LinkId(stage, replica), epoch, sequence, Kind(kind), messages, call), failure
+
+
+def sequence_in(header: bytes) -> int:
+    """Number of a packed frame."""
+    numbers, *_ = pickle.loads(header)  # noqa: S301 - from a peer of the same run
+    _, _, _, sequence, _, _ = numbers
+    return int(sequence)
 
 
 def pack_report(report: Report, known: set[str], *, inline_limit: int, node: str, limit: int | None = None) -> Packed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 import pickle
 import sys
@@ -227,6 +228,43 @@ def test_what_a_dataclass_keeps_beside_its_fields_or_says_about_pickling_is_kept
     assert carried([base])[0].__dict__ == {"x": 4, "twice": 8}
     assert carried([counted])[0].pickled == 1
     assert carried([mixed]) == [mixed]
+
+
+@dataclasses.dataclass
+class Tree:
+    name: str
+    parent: Any = None
+    children: list[Any] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class SlottedTree:
+    name: str
+    parent: Any = None
+    children: list[Any] = dataclasses.field(default_factory=list)
+
+
+@pytest.mark.parametrize("cls", [Tree, SlottedTree])
+def test_what_a_dataclass_holds_may_refer_to_it_and_to_its_neighbours(cls: Any) -> None:
+    root, neighbour = cls("root"), cls("neighbour")
+    root.children.append(cls("leaf", parent=root))
+    neighbour.children.append(root)
+    back, beside = carried([root, neighbour])
+    assert back.children[0].parent is back
+    assert beside.children[0] is back
+    assert (back.name, back.children[0].name) == ("root", "leaf")
+
+
+def test_a_class_that_says_how_it_is_pickled_in_the_table_of_all_is_pickled_so() -> None:
+    @dataclasses.dataclass
+    class Tabled:
+        x: int
+
+    copyreg.pickle(Tabled, lambda tabled: (Tabled, (tabled.x + 1,)))
+    try:
+        assert carried([Tabled(1)])[0].x == 2
+    finally:
+        del copyreg.dispatch_table[Tabled]
 
 
 def test_private_attributes_extras_and_cached_values_come_along() -> None:
