@@ -24,6 +24,7 @@ from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.message import Messages
 from penguiray.link.order import Place
+from penguiray.link.wire import pack_frame
 from penguiray.testing import TransportConformance, TransportPair
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -183,4 +184,21 @@ def test_frames_of_a_stream_that_breaks_arrive_in_order_and_once(seed: int) -> N
     pair.wait_feedback(len(sent))
     assert sorted(one.sequence for _, one in pair.feedback) == list(range(40))
     assert not pair.streams.has_stream(link)
+    pair.close()
+
+
+def test_a_frame_that_comes_too_early_does_not_keep_out_the_one_that_it_waits_for() -> None:
+    pair = StreamPair()
+    link, (actor, _) = LinkId(0, 0), pair.actors
+
+    def receive(number: int) -> Any:
+        frame = Frame(link, 1, number, Kind.DATA, Messages([7], [number], [number]))
+        header, data, _ = pack_frame(frame, set(), now=0.0, inline_limit=1_000)
+        return actor.receive.remote(Place(5, Kind.DATA, number), header, data)
+
+    early = [receive(2), receive(1)]
+    assert ray.get(early, timeout=SAFETY_S) == [(2, 0.0), (1, 0.0)]
+    due = receive(0)
+    assert [pair.take(link).messages.values for _ in range(3)] == [[0], [1], [2]]
+    assert ray.get(due, timeout=SAFETY_S) == (0, 0.0)
     pair.close()
