@@ -148,8 +148,9 @@ def kill_any(folder: Path, rng: random.Random) -> None:
 
 
 @pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("streams", [True, False], ids=["streams", "calls"])
 def test_a_hundred_deaths_at_all_points_of_a_messages_life_lose_nothing_and_give_nothing_twice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    streams: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "points").mkdir()
     rng, history = random.Random(11), History()
@@ -163,7 +164,7 @@ def test_a_hundred_deaths_at_all_points_of_a_messages_life_lose_nothing_and_give
         >> made(Small, tmp_path, **options)
         >> made(Last, tmp_path, replicas=1, batch=pr.Batch(max_size=8), **options)
     )
-    with pr.Flow(graph).start() as run:
+    with pr.Flow(graph, options=pr.FlowOptions(streams=streams)).start() as run:
         reader = threading.Thread(target=history.read, args=[run])
         reader.start()
         number = 0
