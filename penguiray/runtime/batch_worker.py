@@ -15,7 +15,7 @@ from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.columns import entries_of, to_columns
 from penguiray.runtime.executor import StuckError
 from penguiray.runtime.inbox import Control
-from penguiray.runtime.layers import Call
+from penguiray.runtime.layers import Call, GaveUp
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
 from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
@@ -24,7 +24,10 @@ __all__ = ["BatchWorker"]
 
 
 class BatchWorker:
-    """Worker for one batch node, sync or async. What fails, fails for every message of the batch."""
+    """Worker for one batch node, sync or async.
+
+    What fails, fails for every message of the batch; a node that may be called again is called with its halves first.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -34,7 +37,12 @@ class BatchWorker:
         self._slots = Slots(bench.stage.concurrency)
         self._under_way: dict[asyncio.Task[None], Messages] = {}
         self._per_message_s = 0.0
-        self._stack = build_stack(self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng, None)
+        self._stack, self._once = (
+            build_stack(
+                self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng, None, retries=retries
+            )
+            for retries in (True, False)
+        )
 
     async def run(self) -> None:
         """Work until the inbox is closed and empty and every batch is finished."""
@@ -104,11 +112,18 @@ class BatchWorker:
         if not items:
             outbox.flush()
             return
-        whole = Item(items[0].root, items[0].message_id, [item.value for item in items], items[0].facts)
         node.count.taken += len(items)
         begun = self._bench.clock.now()
+        await self._call_with(items, self._stack, 1)
+        each = (self._bench.clock.now() - begun) / len(items) / self._bench.stage.concurrency
+        self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
+        outbox.flush()
+
+    async def _call_with(self, items: list[Item], stack: Call, attempt: int) -> None:
+        """Call the node with some messages, and see to what comes of it."""
+        whole = Item(items[0].root, items[0].message_id, [item.value for item in items], items[0].facts)
         try:
-            entries = await self._stack(whole, 1)
+            entries = await stack(whole, attempt)
         except StuckError:
             self._bench.inbox.abandon()
             raise
@@ -117,14 +132,31 @@ class BatchWorker:
                 raise
             self._fail(items, RuntimeError("the function cancelled its own task"))
         except Exception as error:  # noqa: BLE001 - the border to user code
-            self._fail(items, error)
+            await self._narrow_down(items, error, attempt)
         else:
             for item, outputs in zip(items, entries, strict=True):
-                outbox.finish(item, outputs)
-                node.count.given += len(outputs)
-        each = (self._bench.clock.now() - begun) / len(items) / self._bench.stage.concurrency
-        self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
-        outbox.flush()
+                self._bench.outbox.finish(item, outputs)
+                self._node.count.given += len(outputs)
+
+    async def _narrow_down(self, items: list[Item], error: Exception, attempt: int) -> None:
+        """Find those that make a batch fail: call the node with its halves, where it may be called again at all.
+
+        Each half costs a retry of the node's budget. Without one its messages fail as they are.
+        """
+        cause, attempt = (error.error, error.attempt) if isinstance(error, GaveUp) else (error, attempt)
+        retry = self._node.spec.options.retry_or_none
+        if retry is None or len(items) == 1 or not isinstance(cause, retry.on):
+            self._fail(items, error)
+            return
+        middle = len(items) // 2
+        for half in (items[:middle], items[middle:]):
+            if self._node.budget is None or not self._node.budget.spend():
+                self._fail(half, error)
+                continue
+            self._node.count.retried += 1
+            in_time = self._without_late(half)
+            if in_time:
+                await self._call_with(in_time, self._once, attempt + 1)
 
     def _fail(self, items: list[Item], error: Exception) -> None:
         for item in items:

@@ -50,6 +50,8 @@ def build_stack(
     clock: Clock,
     rng: random.Random,
     cancelled: Cancelled | None,
+    *,
+    retries: bool = True,
 ) -> Call:
     """Put a node's policies round a call of its function; a policy that was not asked for costs nothing.
 
@@ -61,6 +63,7 @@ def build_stack(
         clock: Where time comes from.
         rng: Jitter.
         cancelled: Inputs that were given up; None where a call is about several inputs.
+        retries: Whether a failed call is made again, if the node asks for that.
     """
     options, name = node.spec.options, node.spec.name
     call = with_timeout(with_note(inner, node), name, options.timeout_or_none, clock)
@@ -69,6 +72,6 @@ def build_stack(
     if node.permits is not None:
         call = with_rate(call, node.permits)
     call = with_slot(call, slots, executor)
-    if options.retry_or_none is not None:
+    if options.retry_or_none is not None and retries:
         call = with_retry(call, node, options.retry_or_none, clock, rng)
     return with_deadline(call, name, clock)

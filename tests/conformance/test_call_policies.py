@@ -220,6 +220,40 @@ def batch_without_zero(xs: list[int]) -> list[tuple[int, ...]]:
     return [tuple(xs) for _ in xs]
 
 
+def refuses(xs: list[int]) -> list[tuple[int, int]]:
+    """Gives each number with the size of the call that went well; fails for the bad ones."""
+    if {3, 10} & set(xs):
+        raise ValueError(xs)
+    return [(x, len(xs)) for x in xs]
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_bad_ones_of_a_batch_are_found_where_the_node_may_be_called_again() -> None:
+    retry = pr.Retry(max_attempts=2, initial_s=0.001)
+    node = pr.node(batch=pr.Batch(max_size=16, max_wait_s=1.0), replicas=1, retry=retry)(refuses)
+    with pr.Flow(node).start() as run:
+        results = list(run.map(range(16), on_error="yield", window=16))
+        (counts,) = run.status().nodes
+    kept = {result for result in results if isinstance(result, tuple)}
+    errors = [result for result in results if isinstance(result, pr.NodeError)]
+    assert {x for x, _ in kept} == {*range(16)} - {3, 10}
+    assert sorted(error.index for error in errors if error.index is not None) == [3, 10]
+    assert all(error.__cause__ is not None and len(error.__cause__.args[0]) == 1 for error in errors)
+    assert max(size for _, size in kept) >= 4, "what is good stays together"
+    assert (counts.failed, counts.given) == (2, 14)
+    assert counts.retried <= 1 + 2 * (1 + 2 + 2 + 2)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_batch_fails_as_a_whole_when_the_node_has_no_retries_left() -> None:
+    retry = pr.Retry(max_attempts=2, initial_s=0.001, budget_ratio=0.0, budget_reserve=1)
+    node = pr.node(batch=pr.Batch(max_size=16, max_wait_s=1.0), replicas=1, retry=retry)(refuses)
+    with pr.Flow(node).start() as run:
+        results = list(run.map(range(16), on_error="yield", window=16))
+    assert len(results) == 16
+    assert all(isinstance(result, pr.NodeError) and result.attempt == 2 for result in results)
+
+
 @pytest.mark.usefixtures("engine")
 def test_an_item_that_fails_a_batch_fails_its_members_only() -> None:
     with pr.Flow(batch_without_zero).start() as run:
