@@ -239,8 +239,11 @@ class Ingress:
         self._sender.flush()
 
     def cancel(self, trace_id: str) -> int:
-        """Give up the inputs of a trace; each ends with `Cancelled`. Gives how many there were."""
-        roots = self._roots_of(trace_id)
+        """Give up the inputs of a trace; each ends with `Cancelled`. Gives how many there were.
+
+        One whose result is there already has that for its outcome, and no second one.
+        """
+        roots = [root for root in self._roots_of(trace_id) if not self._roots.has_given_all(root)]
         self._drop(roots)
         if roots:
             self.on_cancel(roots, [])

@@ -81,6 +81,10 @@ class Roots(Protocol):
         """Whether a message of a stage is finished, or its root is not followed."""
         ...
 
+    def has_given_all(self, root: int) -> bool:
+        """Whether a root surely gives no result any more, though something of it is not told yet."""
+        ...
+
     def drop(self, roots: Iterable[int]) -> None:
         """Follow these roots no further."""
         ...
@@ -195,6 +199,10 @@ class StraightRoots:
         """See `Roots`."""
         return root not in self._reported or bool(self._reported[root] & (1 << stage))
 
+    def has_given_all(self, root: int) -> bool:
+        """See `Roots`: the last stage may have told of it before those that it came through."""
+        return bool(self._reported[root] & (1 << self._chain[-1]))
+
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""
         for root in roots:
@@ -288,6 +296,10 @@ class GeneralRoots:
         """See `Roots`."""
         ledger = self._ledgers.get(root)
         return ledger is None or message_id in ledger.finished
+
+    def has_given_all(self, root: int) -> bool:  # noqa: ARG002 - see Roots
+        """See `Roots`."""
+        return False
 
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""

@@ -9,11 +9,13 @@ import pytest
 import penguiray as pr
 from penguiray.clock import SystemClock
 from penguiray.errors import MessageTooLarge
+from penguiray.graph.node import Graph
 from penguiray.ingress.call import Call, State
 from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.ids import child_id, root_of
+from penguiray.link.message import Facts
 from penguiray.link.report import Report
 
 ONLY = LinkId(0, 0)
@@ -30,10 +32,20 @@ def batched(xs: list[object]) -> list[object]:
     return xs
 
 
+@pr.node(replicas=1, fuse=False)
+def first(x: object) -> object:
+    return x
+
+
+@pr.node(replicas=1, fuse=False)
+def second(x: object) -> object:
+    return x
+
+
 class Caller:
     """An ingress, and a wire that says how many bytes each frame had; values that it refuses never arrive."""
 
-    def __init__(self, node: pr.Node[object, object], *, size: int = 0, retention_bytes: int = 1_000) -> None:
+    def __init__(self, node: Graph[object, object], *, size: int = 0, retention_bytes: int = 1_000) -> None:
         self.size, self.frames = size, list[Frame]()
         options = pr.FlowOptions(retention_bytes=retention_bytes)
         self.ingress = Ingress(pr.Flow(node, options=options).plan(), self, epoch=1, clock=SystemClock())
@@ -142,3 +154,19 @@ def test_what_a_lost_replica_says_late_does_not_stand_for_its_successor() -> Non
     caller.ingress.set_down(ONLY, is_down=False)
     caller.ingress.on_report(ONLY, Report(0, 1))
     assert caller.ingress.heard(ONLY) == 1
+
+
+def test_an_input_whose_result_is_there_cannot_be_cancelled_any_more() -> None:
+    """Though the stage before the last has not told of it yet."""
+    caller = Caller(first >> second)
+    call = caller.ingress.open_call(ordered=False, facts=Facts(trace_id="mine"), wake=lambda: None)
+    caller.ingress.admit(call, [["a"]])
+    root = root_of(call.number, 0)
+    middle = child_id(root, 0)
+    last = child_id(middle, 1)
+    caller.ingress.on_report(LinkId(1, 0), Report(1, 1, roots=[root], ids=[last], counts=[1], results=["a"]))
+    assert caller.ingress.cancel("mine") == 0
+    caller.ingress.on_report(ONLY, Report(0, 1, roots=[root], ids=[middle], counts=[1]))
+    part = call.take()
+    assert not isinstance(part, State)
+    assert (part.values, part.ended, part.error) == (["a"], 1, None)
