@@ -49,11 +49,6 @@ class Parcel:
         """Size of all parts in bytes."""
         return len(self.header) + len(self.data) + sum(buffer.nbytes for buffer in self.buffers)
 
-    @property
-    def lane(self) -> Kind:
-        """Frames of one lane arrive in their order; others may pass them. Control words go with the data."""
-        return self.kind if self.kind.is_data else Kind.DATA
-
 
 class CallTransport:
     """Sends each frame as one call of the receiver's `receive`; its return value is the feedback.
@@ -112,7 +107,7 @@ class CallTransport:
 
     def carry(self, parcel: Parcel, place: Place | None = None) -> None:
         """Send what was packed; `place` says where it stands if it may be overtaken, or overtakes."""
-        method = _METHODS.get(parcel.lane, "receive")
+        method = _METHODS.get(parcel.kind.lane, "receive")
         attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in parcel.buffers]
         self._call(parcel.link, method, place, parcel.header, parcel.data, *attachments)
 
@@ -131,8 +126,7 @@ class CallTransport:
         return limit if len(frame.messages) <= 1 else min(limit or sys.maxsize, self._options.link_bytes)
 
     def _pack(self, frame: Frame, limit: int | None) -> Packed:
-        lane = frame.kind if frame.kind.is_data else Kind.DATA
-        known = self._known.setdefault((frame.link, lane), set())
+        known = self._known.setdefault((frame.link, frame.kind.lane), set())
         now, inline_limit = self._clock.now(), self._options.inline_limit_bytes
         return pack_frame(frame, known, now=now, inline_limit=inline_limit, limit=limit)
 

@@ -102,13 +102,14 @@ def _connected(address: str) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     except OSError:
         return None
+    connection.setblocking(False)
     try:
-        connection.setblocking(False)
         connection.connect(f"\0{address}")
-        if _user_of(connection) == os.getuid():
-            return connection
-    except OSError:
-        pass  # nobody is there, or too many wait
+        is_ours = _user_of(connection) == os.getuid()
+    except OSError:  # nobody is there, or too many wait
+        is_ours = False
+    if is_ours:
+        return connection
     connection.close()
     return None
 

@@ -19,15 +19,13 @@ from penguiray.actors.door import knock
 from penguiray.actors.stream import Stream
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.order import Place
-from penguiray.link.words import MOST_BYTES, BrokenWord, Word, joined, parted
+from penguiray.link.words import MOST_BODY_BYTES, BrokenWord, Word, joined, parted
 
 __all__ = ["Reported", "StreamTransport", "pack_feedback", "pack_place", "unpack_ask", "unpack_place"]
 
 _FEEDBACK = struct.Struct("!qd")
 _PLACE = struct.Struct("!Bq")
 _ASK = struct.Struct("!q")
-_ROOM_BYTES = 64
-"""Of a word, for what is in it beside the frame."""
 
 Reported = Callable[[LinkId, Any, bytes, bytes], None]
 """Called with a replica, its actor, and what it reports, packed."""
@@ -119,8 +117,8 @@ class StreamTransport:
         parcel, way = self._calls.pack(frame), self._ways[frame.link]
         if way.door is not None:
             self._open(frame.link, way)
-        place, stream = way.place(parcel.lane), way.stream
-        if place is None or stream is None or parcel.buffers or parcel.nbytes > MOST_BYTES - _ROOM_BYTES:
+        place, stream = way.place(parcel.kind.lane), way.stream
+        if place is None or stream is None or parcel.buffers or parcel.nbytes > MOST_BODY_BYTES:
             self._calls.carry(parcel, place)
         else:
             way.unanswered[parcel.sequence] = place, parcel

@@ -8,12 +8,10 @@ from typing import Literal
 from penguiray.actors.stream import Stream
 from penguiray.link.report import Report
 from penguiray.link.wire import Packed
-from penguiray.link.words import MOST_BYTES, Word, joined
+from penguiray.link.words import MOST_BODY_BYTES, Word, joined
 from penguiray.runtime.outbox import Outbox
 
 __all__ = ["Teller"]
-
-_ROOM_BYTES = 64
 
 
 class Teller:
@@ -50,7 +48,7 @@ class Teller:
         report = self._outbox.take_report()
         self._number = report.number
         header, data, buffers = self._report = self._pack(report)
-        if buffers or len(header) + len(data) > MOST_BYTES - _ROOM_BYTES:
+        if buffers or len(header) + len(data) > MOST_BODY_BYTES:
             self._is = "set aside"
             self._wake()
         else:

@@ -47,6 +47,11 @@ class Kind(enum.IntEnum):
         """Whether it carries messages, and is no control word."""
         return self in SERVED
 
+    @property
+    def lane(self) -> Kind:
+        """Frames of one lane arrive in their order; others may pass them. Control words go with the data."""
+        return self if self.is_data else Kind.DATA
+
 
 SERVED = (Kind.BACK, Kind.HIGH, Kind.DATA, Kind.LOW)
 """The kinds that carry messages, in the order in which they are sent and served."""

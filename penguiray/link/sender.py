@@ -131,11 +131,6 @@ class Sender:
         """Mean size of a message on the way to a stage; 0 while unknown, and where values go by reference."""
         return self._stages[stage].bytes_each
 
-    def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
-        """Take credit back, and send what waited for it."""
-        self.take_credit(link, feedback)
-        self._flush(self._stages[link.stage])
-
     def take_credit(self, link: LinkId, feedback: Feedback) -> None:
         """Take credit back; `flush` sends what waited for it."""
         self._stages[link.stage].note_taken(link.replica, feedback)

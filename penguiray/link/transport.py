@@ -14,7 +14,7 @@ class FrameTooLarge(Exception):
 
 
 class Transport(Protocol):
-    """Carries frames. Feedback comes back through the owner of the sender, which calls `Sender.on_feedback`.
+    """Carries frames. Feedback comes back through the owner of the sender, which calls `Sender.take_credit`.
 
     `penguiray.testing.TransportConformance` tests what is promised here.
     """

@@ -12,10 +12,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-__all__ = ["MOST_BYTES", "BrokenWord", "Word", "Words", "head_of", "joined", "parted"]
+__all__ = ["MOST_BODY_BYTES", "MOST_BYTES", "BrokenWord", "Word", "Words", "head_of", "joined", "parted"]
 
 MOST_BYTES = 1 << 20
 """Longest payload of a word. What is longer goes another way, where it does not hold up the words behind it."""
+
+MOST_BODY_BYTES = MOST_BYTES - 64
+"""What of it a frame or a report may take; the rest is for what goes along with that."""
 
 _HEAD = struct.Struct("!IBI")
 _LENGTH = struct.Struct("!I")

@@ -234,11 +234,6 @@ class Outbox:
         self._begins = "in the report"
         self._on_news()
 
-    @property
-    def waits_to_be_known(self) -> bool:
-        """Whether `note_known` is due when the last report has arrived; may be asked from any thread."""
-        return self._begins == "told"
-
     def note_known(self) -> None:
         """The last report has arrived."""
         if self._begins == "told":

@@ -49,7 +49,8 @@ def offer(sender: Sender, *numbers: int) -> None:
 
 
 def answer(sender: Sender, frame: Frame, service_s: float = 0.0) -> None:
-    sender.on_feedback(frame.link, Feedback(frame.sequence, service_s))
+    sender.take_credit(frame.link, Feedback(frame.sequence, service_s))
+    sender.flush()
 
 
 def test_what_waits_for_a_way_back_is_not_counted_and_so_holds_up_nobody() -> None:

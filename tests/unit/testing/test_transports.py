@@ -132,7 +132,8 @@ def test_a_sender_over_late_links_sends_everything_once_and_gets_all_its_credit_
     while sender.queued or pair.memory.waiting or pair.timers.next():
         for link in [link for link in pair.memory.waiting if rng.random() < 0.7]:
             taken += pair.memory.take(link).messages.values
-            sender.on_feedback(*pair.memory.feedback[-1])
+            sender.take_credit(*pair.memory.feedback[-1])
+            sender.flush()
         if sender.queued:
             pair.timers.next()
     assert sorted(taken) == list(range(30))
