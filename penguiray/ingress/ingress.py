@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any, TypeVar
 
 from penguiray.clock import Clock
-from penguiray.errors import BudgetExceeded, Cancelled, FlowError, RunClosed
+from penguiray.errors import Cancelled, FlowError, RunClosed
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.joins import Joins
 from penguiray.ingress.losses import Losses, Missing
-from penguiray.ingress.roots import News, roots_for
+from penguiray.ingress.outcomes import Outcomes, given_trace_id
+from penguiray.ingress.reports import Reports
+from penguiray.ingress.roots import roots_for
 from penguiray.ingress.sent import SentCall
 from penguiray.ingress.window import Window
 from penguiray.link.failure import CarriedError, Failure
@@ -26,13 +27,11 @@ from penguiray.link.ids import (
     position_of,
     root_of,
     root_of_trace,
-    trace_id_of,
 )
 from penguiray.link.message import Facts, Messages
-from penguiray.link.report import Chosen, NodeCount, Report, sent_elsewhere
+from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
-from penguiray.link.wire import LostValue
 from penguiray.plan.plan import Plan, Stage
 
 __all__ = ["WINDOW_PER_CALL", "Ingress"]
@@ -82,21 +81,32 @@ class Ingress:
         self._joins = Joins(plan, self._roots, self._sender, self._open)
         keeps = outlives_replicas and plan.once is None
         self._losses = Losses(plan, self._roots, self._sender, self._facts_of, keeps=keeps)
-        self._counters: dict[LinkId, dict[str, NodeCount]] = {}
-        self._gone: dict[str, NodeCount] = {}
-        self._heard: dict[LinkId, int] = {}
-        self._lost: set[LinkId] = set()
+        self._outcomes = Outcomes(plan, self._roots, self._losses, self._open, epoch=epoch, advance=self._advance)
+        self._reports = Reports(plan, self._roots, self._losses, self._outcomes)
         self._is_sealed = False
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
-        self.dead_letters = DeadLetters()
-        """Messages that nodes gave up on."""
-        self.roots_done = 0
-        """Inputs that are done since the start."""
         self.on_idle: Callable[[], None] = _nothing
         """Called when the last call has ended."""
-        self.on_cancel: Callable[[Sequence[int], Sequence[int]], None] = _nobody
+
+    @property
+    def on_cancel(self) -> Callable[[Sequence[int], Sequence[int]], None]:
         """Called with roots and calls that are given up: whatever replicas hold of them is to be dropped."""
+        return self._outcomes.on_cancel
+
+    @on_cancel.setter
+    def on_cancel(self, told: Callable[[Sequence[int], Sequence[int]], None]) -> None:
+        self._outcomes.on_cancel = told
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Messages that nodes gave up on."""
+        return self._outcomes.dead_letters
+
+    @property
+    def roots_done(self) -> int:
+        """Inputs that are done since the start."""
+        return self._outcomes.roots_done
 
     @property
     def roots_live(self) -> int:
@@ -231,7 +241,7 @@ class Ingress:
         """Nobody wants the rest of the call: what still comes of it is dropped."""
         call.read.clear()
         if call.live:
-            self._drop(self._roots.of_call(call.number))
+            self._outcomes.drop(self._roots.of_call(call.number))
             call.live = 0
             self.on_cancel([], [call.number])
         if call.number in self._open:
@@ -244,19 +254,19 @@ class Ingress:
         One whose result is there already has that for its outcome, and no second one.
         """
         roots = [root for root in self._roots_of(trace_id) if not self._roots.has_given_all(root)]
-        self._drop(roots)
+        self._outcomes.drop(roots)
         if roots:
             self.on_cancel(roots, [])
         for root in roots:
             errors = self._open[call_of(root)].errors
             errors[position_of(root)] = Cancelled(f"input {trace_id!r} was cancelled", trace_id=trace_id)
-            self._done(root, [])
+            self._outcomes.done(root, [])
         self._go_on({call_of(root) for root in roots})
         return len(roots)
 
     def _roots_of(self, trace_id: str) -> list[int]:
         """Inputs under way whose caller gave this trace id, or the one that it follows from."""
-        named = [root for root in self._roots if _given_trace_id(self._open[call_of(root)], root) == trace_id]
+        named = [root for root in self._roots if given_trace_id(self._open[call_of(root)], root) == trace_id]
         if named:
             return named
         root = root_of_trace(self._epoch, trace_id, self._number)
@@ -287,31 +297,15 @@ class Ingress:
 
     def on_report(self, replica: LinkId, report: Report) -> None:
         """Take a replica's news in."""
-        if replica not in self._lost:  # the last word of one that was lost is not its successor's
-            if 0 < report.number <= self.heard(replica):
-                return  # it came by a stream that broke, and once more
-            self._heard[replica] = report.number
-        stage = self._plan.stages[report.stage]
-        for root, message_id in report.parked:
-            self._roots.park(stage, root, message_id)
-        for root, message_id in report.begun if replica not in self._lost else ():
-            self._losses.note_begun(replica, report.stage, root, message_id)
-        self._counters[replica] = report.counters
-        for (root, message_id, index), value in zip(report.streamed, report.results, strict=False):
-            if self._losses.is_new(stage.index, root, message_id, index):
-                self._deliver(stage, root, message_id, [value])
-        self._take_finished(stage, report)
-        for failure in report.failures:
-            self._take_failure(stage, failure, report.destinations.get(failure.message_id))
-        self._losses.forget(self._joins.look(report))
-        self._sender.flush()
+        if self._reports.take(replica, report):
+            self._losses.forget(self._joins.look(report))
+            self._sender.flush()
 
     def set_down(self, replica: LinkId, *, is_down: bool) -> None:
         """A replica was lost, with all that was on its way to it; or another one took its place."""
         self._sender.set_down(replica, is_down=is_down)
         if not is_down:
-            self._lost.discard(replica)
-            self._counters.pop(replica, None)  # a late word of the one before it may have come
+            self._reports.note_successor(replica)
             if replica.stage in self._batched:
                 self._hint_again(replica.stage)
         self._admit_all_read()
@@ -320,14 +314,15 @@ class Ingress:
     def note_loss(self, replica: LinkId, *, by_us: bool) -> None:
         """A replica is gone for good; one that was ended by us says nothing about what it had in its hands."""
         self._losses.note_loss(replica, by_us=by_us)
-        self._lost.add(replica)
-        self._heard.pop(replica, None)
-        for name, count in self._counters.pop(replica, {}).items():
-            self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
+        self._reports.note_loss(replica)
 
     def heard(self, replica: LinkId) -> int:
         """Number of the last report of a replica that was taken in."""
-        return self._heard.get(replica, 0)
+        return self._reports.heard(replica)
+
+    def counts(self) -> dict[str, NodeCount]:
+        """What each node did so far, over all its replicas."""
+        return self._reports.counts()
 
     def _hint_again(self, stage: int) -> None:
         """Tell the batch nodes of a stage once more which calls have ended: one of them is new."""
@@ -351,7 +346,7 @@ class Ingress:
         """
         again, dead = self._losses.recover(before, now, covered)
         for root in dead:
-            self._end_failed(root, self._losses.why_given_up(root, stage))
+            self._outcomes.fail(root, self._losses.why_given_up(root, stage))
         self._go_on({call_of(root) for root in dead})
         return again, len(dead)
 
@@ -361,153 +356,13 @@ class Ingress:
             self._joins.close_keys(self._open[number])
         self._sender.flush()
 
-    def _end_failed(self, root: int, failure: Failure) -> None:
-        """An input ends here, whatever else of it is under way."""
-        self._note_error(failure)
-        self._drop([root])
-        self.on_cancel([root], [])
-        self._done(root, [])
-
-    def _drop(self, roots: list[int]) -> None:
-        """Follow these roots no further."""
-        self._roots.drop(roots)
-        self._losses.forget(roots)
-
     def _facts_of(self, roots: Sequence[int]) -> Mapping[int, Facts]:
         return self._open[call_of(roots[0])].facts_of(roots)
 
     def refuse_message(self, root: int, message_id: int, error: CarriedError) -> None:
         """An input could not be sent: it ends here."""
         stage = self._plan.stages[self._plan.sources[0]]
-        self._take_failure(stage, Failure(root, message_id, stage.first.name, 1, error), None)
-
-    def counts(self) -> dict[str, NodeCount]:
-        """What each node did so far, over all its replicas."""
-        sums = {node.name: NodeCount() for stage in self._plan.stages for node in stage.nodes}
-        for counters in (self._gone, *self._counters.values()):
-            for name, count in counters.items():
-                sums[name] = sums[name].plus(count)
-        return sums
-
-    def _take_finished(self, stage: Stage, report: Report) -> None:
-        gives_now = stage.is_end and not stage.last.signature.is_stream
-        if not report.destinations and set(report.counts) == {1}:
-            column = self._roots.finish_column(stage, report.roots)
-            if column is not None:
-                self._take_column(stage, report, column, report.results if gives_now else None)
-                return
-        finish, results, first, destinations = self._roots.finish, report.results, 0, report.destinations
-        done: dict[int, Any] = {}
-        for root, message_id, count in zip(report.roots, report.ids, report.counts, strict=True):
-            chosen = destinations.get(message_id) if destinations else None
-            values: list[Any] = []
-            if gives_now:
-                given = count if chosen is None else count - sent_elsewhere(chosen)
-                values = results[first : first + given]
-                first += given
-            news = finish(stage, root, message_id, count, chosen)
-            if news is News.DONE and len(values) == 1:
-                done[root] = values[0]
-                continue
-            self._done_with_one(done)
-            self._take_news(stage, root, message_id, news, values)
-        self._done_with_one(done)
-
-    def _done_with_one(self, done: dict[int, Any]) -> None:
-        """Inputs are done, each with one more result; empties what it is given."""
-        for number, mine in groupby(done.items(), key=lambda item: call_of(item[0])):
-            roots, values = zip(*mine, strict=True)
-            self._done_many(self._open[number], roots, values)
-        done.clear()
-
-    def _take_news(self, stage: Stage, root: int, message_id: int, news: News, values: list[Any]) -> None:
-        if news is News.DONE:
-            self._done(root, values)
-        elif news is News.OVER:
-            self._end_over_budget(stage, root, message_id)
-        elif values and news is News.OPEN:
-            self._deliver(stage, root, message_id, values)
-
-    def _take_column(self, stage: Stage, report: Report, news: list[News], results: list[Any] | None) -> None:
-        """Take messages in that each gave one output; where all of a call are done, their results go on together."""
-        roots, ids, kinds = report.roots, report.ids, set(news)
-        if results is None:
-            if kinds <= {News.OPEN, News.KNOWN}:
-                return
-        elif kinds == {News.DONE} and call_of(min(roots)) == call_of(max(roots)):
-            self._done_many(self._open[call_of(roots[0])], roots, results)
-            return
-        for place, one in enumerate(news):
-            self._take_news(stage, roots[place], ids[place], one, [] if results is None else [results[place]])
-
-    def _done_many(self, call: Call, roots: Sequence[int], values: Sequence[Any]) -> None:
-        if not call.takes_many or LostValue in set(map(type, values)):
-            for root, value in zip(roots, values, strict=True):
-                self._done(root, [value])
-            return
-        call.live -= len(roots)
-        self._losses.forget(roots)
-        self.roots_done += len(roots)
-        call.put_many(values)
-        if not call.live and call.has_ended:
-            self._advance(call)
-
-    def _take_failure(self, stage: Stage, failure: Failure, chosen: Chosen | None) -> None:
-        news = self._roots.finish(stage, failure.root, failure.message_id, failure.outputs, chosen)
-        self._losses.note_failure(failure, is_new=news is not News.KNOWN)
-        if news is News.KNOWN:
-            return
-        self._note_error(failure)
-        if news is News.DONE:
-            self._done(failure.root, [])
-        elif news is News.OVER:
-            self._end_over_budget(stage, failure.root, failure.message_id)
-
-    def _end_over_budget(self, stage: Stage, root: int, message_id: int) -> None:
-        """An input has turned into too many messages or results: it fails, and what is under way of it is dropped."""
-        name, limit = stage.last.name, self._plan.options.max_live_messages
-        error = BudgetExceeded(
-            f"input {position_of(root)} of its call has turned into more than {limit:,} messages or results, at last "
-            f"in {name!r}; let the node give less for one input, or raise max_live_messages of the flow's options",
-            node=name,
-        )
-        self._note_error(Failure(root, message_id, name, 1, CarriedError.of(error)))
-        self.on_cancel([root], [])
-        self._done(root, [])
-
-    def _note_error(self, failure: Failure) -> None:
-        """Keep a failure as a dead letter, and as the error of its input if that has none yet."""
-        call = self._open[call_of(failure.root)]
-        trace_id = _given_trace_id(call, failure.root) or trace_id_of(self._epoch, failure.root)
-        error = self.dead_letters.add(failure, trace_id, is_of_many=call.positions > 1)
-        call.errors.setdefault(position_of(failure.root), error)
-
-    def _deliver(self, stage: Stage, root: int, message_id: int, values: list[Any]) -> None:
-        """Hand results on whose input is not done."""
-        if root in self._roots:
-            call, position = self._open[call_of(root)], position_of(root)
-            call.put(position, self._without_lost(root, values), is_done=False)
-            if call.floods(position, self._plan.options.max_live_messages):
-                self._drop([root])
-                self._end_over_budget(stage, root, message_id)
-
-    def _done(self, root: int, values: list[Any]) -> None:
-        call = self._open[call_of(root)]
-        call.live -= 1
-        self._losses.forget([root])
-        if call.parked:
-            call.parked.discard(root)
-        self.roots_done += 1
-        call.put(position_of(root), self._without_lost(root, values), is_done=True)
-        if not call.live and call.has_ended:
-            self._advance(call)
-
-    def _without_lost(self, root: int, values: list[Any]) -> list[Any]:
-        """The values that could be carried; the others are an error of their input."""
-        lost = [value for value in values if type(value) is LostValue]
-        for value in lost:
-            self._note_error(Failure(root, 0, value.node, 1, value.error))
-        return [value for value in values if type(value) is not LostValue] if lost else values
+        self._reports.take_failure(stage, Failure(root, message_id, stage.first.name, 1, error), None)
 
     def _advance(self, call: Call) -> None:
         """Go on with a call that has nothing under way: close the next fold, or the call itself.
@@ -537,16 +392,6 @@ class Ingress:
         call.close()
         if not self._open:
             self.on_idle()
-
-
-def _given_trace_id(call: Call, root: int) -> str:
-    """The trace id that the caller gave an input; empty if it gave none."""
-    given = call.facts_of([root]).get(root)
-    return "" if given is None else given.trace_id
-
-
-def _nobody(_roots: Sequence[int], _calls: Sequence[int]) -> None:
-    """Default for a callback that nobody has set."""
 
 
 def _nothing() -> None:

@@ -280,7 +280,7 @@ MUTANTS = (
     ),
     # -- results in bulk
     Mutant(
-        "completion", "many inputs that end together are as many fewer under way", "ingress/ingress.py",
+        "completion", "many inputs that end together are as many fewer under way", "ingress/outcomes.py",
         "call.live -= len(roots)", "call.live -= 1", ("conformance/test_flows.py",),
     ),
     Mutant(
