@@ -44,7 +44,7 @@ def end_of_run(plan: Plan, link: LinkId, error: BaseException | None) -> Replica
 
 
 def _why(plan: Plan, stage: Stage) -> str:
-    if stage.is_fold or stage.is_join:
+    if stage.index in plan.unrepeatable and (stage.is_fold or stage.is_join):
         return ", and with it what it had gathered"
     if stage.index in plan.unrepeatable:
         return ", and with it what a join or a fold before it had gathered"

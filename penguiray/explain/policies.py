@@ -62,12 +62,14 @@ def timeout_statements(plan: Plan) -> Iterator[Statement]:
 
 
 def _after_loss(stage: Stage, plan: Plan) -> str:
-    if stage.is_fold or stage.is_join:
+    if stage.index in plan.unrepeatable and (stage.is_fold or stage.is_join):
         return "the loss of its replica ends the run, since what it has gathered is gone"
     if plan.once is not None:
         return f"one of which a lost replica held something ends with ReplicaLost, since {plan.once!r} is at_most_once"
     if stage.index in plan.unrepeatable:
         return "the loss of its replica ends the run, since what a join or a fold before it gave does not come again"
+    if plan.begins_anew:
+        return "an input of which a replica that dies held something begins anew, and only its last attempt is told"
     return "what a replica held that dies is sent again from the input"
 
 

@@ -27,6 +27,7 @@ def check_flow(shape: Shape, name: str, options: FlowOptions, back: Sequence[Bac
     shape = with_back_edges(shape, back, options.max_hops, name)
     for edge in shape.edges:
         _check_edge(edge, shape, name)
+    _check_attempts(shape, name)
     return FlowSpec(name, shape, options)
 
 
@@ -68,6 +69,27 @@ def _check_edge(edge: Edge, shape: Shape, flow: str) -> None:
             f"but {edge.target.name!r} ({edge.target.where}) takes {show(wanted)}{_hint(edge, wanted, given)}",
             node=edge.target.name,
         )
+
+
+def _check_attempts(shape: Shape, flow: str) -> None:
+    """Refuse what may give other messages when its input is sent again, where a sum has counted the first ones."""
+    mixing = [node for node in shape.nodes if node.mixes_inputs]
+    if not mixing or any(node.options.delivery == "at_most_once" for node in shape.nodes):
+        return
+    behind, waiting = set[NodeSpec](), list(mixing)
+    while waiting:
+        node = waiting.pop()
+        if node not in behind:
+            behind.add(node)
+            waiting += [edge.target for edge in shape.edges if edge.source is node]
+    for node in shape.nodes:
+        if node.options.deterministic is False and node not in behind:
+            raise FlowError(
+                f"flow {flow!r}: node {node.name!r} ({node.where}) is deterministic=False, but {mixing[0].name!r} "
+                f"gathers messages of several inputs, and would count what two attempts gave; have the node give the "
+                f"same again for the same input, or use delivery='at_most_once'",
+                node=node.name,
+            )
 
 
 def _hint(edge: Edge, wanted: object, given: object) -> str:

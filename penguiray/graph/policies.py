@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from penguiray.errors import FlowError, NotYetError
+from penguiray.errors import FlowError
 
 __all__ = ["UNSET", "Batch", "FlowOptions", "NodeOptions", "Rate", "Retry"]
 
@@ -134,7 +134,8 @@ class NodeOptions:
     """What may happen to a message when its replica is lost. `at_most_once`: inputs of the flow of which something is
     lost end with `ReplicaLost`, and are not sent again. Unset: at least once."""
     deterministic: bool = UNSET
-    """Whether the same input gives the same number and order of outputs. Unset: True."""
+    """Whether the same input gives the same number and order of outputs. False: what the flow gives for an input is
+    told when the input is done, so that all of it is of one attempt. Unset: True."""
     fuse: bool = UNSET
     """Whether the node may share a replica with its neighbours. Unset: yes, where the plan finds it equal."""
     validate: bool = UNSET
@@ -150,7 +151,6 @@ class NodeOptions:
             raise FlowError(
                 "delivery='at_most_once' and a retry contradict each other: an attempt may be a second time"
             )
-        _refuse_unbuilt(self)
 
     @property
     def retry_or_none(self) -> Retry | None:
@@ -219,6 +219,7 @@ _CHECKS: dict[str, Any] = {
     "timeout_s": lambda v: isinstance(v, int | float) and v > 0,
     "rate": lambda v: isinstance(v, Rate),
     "delivery": lambda v: v in {"at_least_once", "at_most_once"},
+    "deterministic": lambda v: isinstance(v, bool),
 }
 _RANGES: dict[str, str] = {
     "name": "give a text that is not empty and has no '/'",
@@ -232,12 +233,8 @@ _RANGES: dict[str, str] = {
     "timeout_s": "give seconds above 0",
     "rate": "give a pr.Rate(...)",
     "delivery": "give 'at_least_once' or 'at_most_once'",
+    "deterministic": "give True or False",
 }
-
-
-def _refuse_unbuilt(options: NodeOptions) -> None:
-    if options.deterministic is False:
-        raise NotYetError("deterministic=False is not built yet; leave `deterministic` unset")
 
 
 @dataclass(frozen=True, slots=True)

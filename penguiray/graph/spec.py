@@ -57,6 +57,11 @@ class NodeSpec:
         """Whether its class has a `setup_host()`, to be called once on each host before anything is built there."""
         return self.kind == "class" and hasattr(self.code.target, "setup_host")
 
+    @property
+    def mixes_inputs(self) -> bool:
+        """Whether one message of it may come from several inputs: a sum, or a join by key."""
+        return self.kind == "fold" or (self.join is not None and self.join.is_by_key)
+
     def with_options(self, options: NodeOptions) -> NodeSpec:
         """The same code as another node, under other options.
 

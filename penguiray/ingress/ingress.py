@@ -24,6 +24,7 @@ from penguiray.link.ids import (
     child_id,
     child_ids,
     first_call,
+    next_attempt,
     position_of,
     root_of,
     root_of_trace,
@@ -270,7 +271,9 @@ class Ingress:
         if named:
             return named
         root = root_of_trace(self._epoch, trace_id, self._number)
-        return [root] if root is not None and root in self._roots else []
+        while root is not None and root not in self._roots:
+            root = next_attempt(root)
+        return [] if root is None else [root]
 
     def fail(self, error: Exception) -> None:
         """The run cannot go on: every open call fails."""
@@ -308,6 +311,7 @@ class Ingress:
             self._reports.note_successor(replica)
             if replica.stage in self._batched:
                 self._hint_again(replica.stage)
+            self._joins.close_again(replica.stage)
         self._admit_all_read()
         self._sender.flush()
 
@@ -345,10 +349,12 @@ class Ingress:
             How many inputs are sent again at once, and how many are given up on.
         """
         again, dead = self._losses.recover(before, now, covered)
+        if self._losses.begin_anew:
+            self._outcomes.take_back(again)
         for root in dead:
             self._outcomes.fail(root, self._losses.why_given_up(root, stage))
         self._go_on({call_of(root) for root in dead})
-        return again, len(dead)
+        return len(again), len(dead)
 
     def _go_on(self, calls: set[int]) -> None:
         """Inputs of these calls were given up: what waits for them at joins, or for their being done, need not."""

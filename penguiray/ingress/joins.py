@@ -64,6 +64,13 @@ class Joins:
             self.close_keys(self._calls[number])
         return parked
 
+    def close_again(self, stage: int) -> None:
+        """Say once more which groups of a join are as large as they get: the word may have been lost on its way."""
+        if stage in self._plan.joins and not self._is_by_key(stage):
+            stuck = [root for root in self._roots if self._roots.stuck_at(root) == stage]
+            if stuck:
+                self._say(stage, 0, [(root, next(iter(self._roots.parked_at(root, stage)))) for root in stuck])
+
     def _is_by_key(self, stage: int) -> bool:
         rule = self._plan.stages[stage].last.join
         return rule is not None and rule.is_by_key

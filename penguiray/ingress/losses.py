@@ -1,7 +1,8 @@
 """Inputs that are not done, kept so that they can be sent again when something of them was lost.
 
 An input that is sent again has the ids that it had before, and so has all that comes from it: what is done twice is
-told twice, and the second time is no news.
+told twice, and the second time is no news. Or it begins anew under another root (`Plan.begins_anew`), and what still
+comes of the attempt before is nobody's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from penguiray.ingress.replays import DEATHS, Replays
 from penguiray.ingress.roots import Roots
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import LinkId
-from penguiray.link.ids import call_of, child_ids, position_of
+from penguiray.link.ids import call_of, child_id, child_ids, next_attempt, position_of
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Plan, Stage
@@ -55,6 +56,8 @@ class Losses:
         self._streamed: dict[int, dict[int, int]] = {}
         self._keeps = keeps
         self._replays = Replays()
+        self.begin_anew = keeps and plan.begins_anew
+        """Whether an input that is sent again gets another root."""
         self._failures: dict[int, set[int]] = {}
         self._failed: dict[int, Failure] = {}
         self._known: tuple[dict[int, Any], ...] = (self._inputs, self._streamed, self._failures, self._failed)
@@ -116,6 +119,8 @@ class Losses:
             why = f"it is not sent again, since node {self._plan.once!r} is at_most_once; what it did has been done"
         elif root not in self:
             why = "it is the sum of a fold, which cannot be given again"
+        elif next_attempt(root) is None:
+            why = "it was sent again too often already"
         text = f"input {position_of(root)} of its call was lost with a replica of {name!r}; {why}"
         return Failure(root, 0, name, 1, CarriedError.of(ReplicaLost(text, node=name)))
 
@@ -128,7 +133,7 @@ class Losses:
         held.update(self._sender.queued_ids())
         return self._roots.missing(held)
 
-    def recover(self, before: Missing, now: Missing, covered: int | None) -> tuple[int, list[int]]:
+    def recover(self, before: Missing, now: Missing, covered: int | None) -> tuple[list[int], list[int]]:
         """Send inputs again of which the same was missing in two counts, one behind the other.
 
         Args:
@@ -138,17 +143,18 @@ class Losses:
                 some of it may be in the hands of one that stands still.
 
         Returns:
-            How many were sent again, and the inputs that are to be given up on.
+            The roots that were sent again, and the inputs that are to be given up on.
         """
         dead: list[int] = []
         lost: list[int] = []
         for root, ids in now.items():
             if root in self._roots and before.get(root, _NONE) & ids:
-                (dead if root in self._failed or root not in self else lost).append(root)
+                is_dead = root in self._failed or root not in self or next_attempt(root) is None
+                (dead if is_dead else lost).append(root)
         again, given_up = self._replays.lose(lost, covered=covered, losses=self.count)
-        self._send(again)
+        self._send([self._anew(root) for root in again] if self.begin_anew else again)
         self._replays.settle(self._roots)
-        return len(again), given_up + dead if covered is not None else given_up
+        return again, given_up + dead if covered is not None else given_up
 
     def note_begun(self, replica: LinkId, stage: int, root: int, message_id: int) -> None:
         """A replica is about to begin a message of a suspect; it has one of them at a time."""
@@ -160,6 +166,17 @@ class Losses:
         stage, root, message_id = self._begun.pop(replica, (0, 0, 0))
         if not by_us and root in self._roots and not self._roots.is_finished(stage, root, message_id):
             self._replays.blame(root)
+
+    def _anew(self, root: int) -> int:
+        """Have an input begin anew; gives its new root."""
+        anew, values = next_attempt(root), self._inputs[root]
+        assert anew is not None
+        self._roots.drop([root])
+        self.forget([root])
+        self._roots.announce([anew], [[child_id(anew, stage)] for stage in self._plan.sources])
+        self._inputs[anew] = values
+        self._replays.rename(root, anew)
+        return anew
 
     def _send(self, roots: list[int]) -> None:
         for _, mine in groupby(roots, key=call_of):

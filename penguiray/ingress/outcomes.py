@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from penguiray.errors import BudgetExceeded
@@ -18,8 +19,19 @@ from penguiray.plan.plan import Plan, Stage
 __all__ = ["Outcomes", "given_trace_id"]
 
 
+@dataclass(slots=True)
+class _Kept:
+    """What an attempt has given so far."""
+
+    values: list[Any] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
 class Outcomes:
-    """Hands on what comes of inputs that are followed."""
+    """Hands on what comes of inputs that are followed.
+
+    Where an input may begin anew, that is kept until the input is done: one attempt stands, and nothing of any other.
+    """
 
     def __init__(
         self,
@@ -47,6 +59,7 @@ class Outcomes:
         self._open = calls
         self._epoch = epoch
         self._advance = advance
+        self._kept: dict[int, _Kept] = {}
         self.dead_letters = DeadLetters()
         """Messages that nodes gave up on."""
         self.roots_done = 0
@@ -56,7 +69,13 @@ class Outcomes:
 
     def deliver(self, stage: Stage, root: int, message_id: int, values: list[Any]) -> None:
         """Hand results on whose input is not done."""
-        if root in self._roots:
+        if root in self._roots and self._losses.begin_anew:
+            kept = self._kept.setdefault(root, _Kept())
+            kept.values += values
+            if len(kept.values) > self._plan.options.max_live_messages:
+                self.drop([root])
+                self.end_over_budget(stage, root, message_id)
+        elif root in self._roots:
             call, position = self._open[call_of(root)], position_of(root)
             call.put(position, self._without_lost(root, values), is_done=False)
             if call.floods(position, self._plan.options.max_live_messages):
@@ -66,6 +85,8 @@ class Outcomes:
     def done(self, root: int, values: list[Any]) -> None:
         """An input is done, with these last results."""
         call = self._open[call_of(root)]
+        if self._kept:
+            values = self._told(root, values)
         call.live -= 1
         self._losses.forget([root])
         if call.parked:
@@ -78,7 +99,7 @@ class Outcomes:
     def done_many(self, number: int, roots: Sequence[int], values: Sequence[Any]) -> None:
         """Inputs of a call are done, each with one more result."""
         call = self._open[number]
-        if not call.takes_many or LostValue in set(map(type, values)):
+        if not call.takes_many or self._kept or LostValue in set(map(type, values)):
             for root, value in zip(roots, values, strict=True):
                 self.done(root, [value])
             return
@@ -91,8 +112,8 @@ class Outcomes:
 
     def fail(self, root: int, failure: Failure) -> None:
         """An input ends here, whatever else of it is under way."""
-        self.note_error(failure)
         self.drop([root])
+        self.note_error(failure)
         self.on_cancel([root], [])
         self.done(root, [])
 
@@ -100,6 +121,26 @@ class Outcomes:
         """Follow these inputs no further."""
         self._roots.drop(roots)
         self._losses.forget(roots)
+        self._take_back(roots)
+
+    def take_back(self, roots: list[int]) -> None:
+        """These inputs have begun anew: what came of them, and still comes, is nobody's."""
+        self._take_back(roots)
+        if roots:
+            self.on_cancel(roots, [])
+
+    def _take_back(self, roots: list[int]) -> None:
+        for root in roots if self._kept else ():
+            self._kept.pop(root, None)
+
+    def _told(self, root: int, values: list[Any]) -> list[Any]:
+        """All results of an input that is done; its failures are told now."""
+        kept = self._kept.pop(root, None)
+        if kept is None:
+            return values
+        for failure in kept.failures:
+            self._tell_error(failure)
+        return kept.values + values
 
     def end_over_budget(self, stage: Stage, root: int, message_id: int) -> None:
         """An input has turned into too many messages or results: it fails, and what is under way of it is dropped."""
@@ -114,6 +155,13 @@ class Outcomes:
         self.done(root, [])
 
     def note_error(self, failure: Failure) -> None:
+        """A message was given up on."""
+        if self._losses.begin_anew:
+            self._kept.setdefault(failure.root, _Kept()).failures.append(failure)
+        else:
+            self._tell_error(failure)
+
+    def _tell_error(self, failure: Failure) -> None:
         """Keep a failure as a dead letter, and as the error of its input if that has none yet."""
         call = self._open[call_of(failure.root)]
         trace_id = given_trace_id(call, failure.root) or trace_id_of(self._epoch, failure.root)
@@ -124,7 +172,7 @@ class Outcomes:
         """The values that could be carried; the others are an error of their input."""
         lost = [value for value in values if type(value) is LostValue]
         for value in lost:
-            self.note_error(Failure(root, 0, value.node, 1, value.error))
+            self._tell_error(Failure(root, 0, value.node, 1, value.error))
         return [value for value in values if type(value) is not LostValue] if lost else values
 
 

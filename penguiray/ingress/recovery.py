@@ -326,6 +326,9 @@ class Recovery:
         covered = self._covered if is_whole and not self.suspects else None
         with self._lock:
             again, dead = self._ingress.recover(before, missing, covered, self._plan.stages[last.stage])
+        if again and self._plan.begins_anew:
+            with self._lock:
+                self._watched |= self._ingress.live_roots()
         if again or dead:
             _log.warning("run %r: sent again: %s; given up on: %d", self._plan.name, counted(again, "input"), dead)
 

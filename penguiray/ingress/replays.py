@@ -61,6 +61,15 @@ class Replays:
             again.append(root)
         return again, dead
 
+    def rename(self, root: int, anew: int) -> None:
+        """An input goes on under another root."""
+        for known in (self._sent, self._deaths):
+            if root in known:
+                known[anew] = known.pop(root)
+        if root in self.suspects:
+            self.suspects.remove(root)
+            self.suspects.add(anew)
+
     def settle(self, live: Container[int]) -> None:
         """Forget inputs that are done."""
         self._sent = {root: losses for root, losses in self._sent.items() if root in live}

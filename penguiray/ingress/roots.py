@@ -72,8 +72,9 @@ class Roots(Protocol):
     def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
         """Roots of which something is under way that nobody has, given the ids that somebody has.
 
-        With each what is missing: the same as at the count before means that it is lost, and not on its way. A root of
-        which somebody has a message that was finished before is on its way once more, and nothing of it is missing yet.
+        With each marks for what is missing: the same as at the count before means that it is lost, and not on its way.
+        A message has another mark when it is parked, since that may be told later than who holds what. A root of which
+        somebody has a message that was finished before is on its way once more, and nothing of it is missing yet.
         """
         ...
 
@@ -286,7 +287,7 @@ class GeneralRoots:
     def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
         """See `Roots`."""
         found = {
-            root: frozenset(one for one in ledger.unfinished() if one not in held)
+            root: frozenset(mark for one, mark in ledger.unfinished() if one not in held)
             for root, ledger in self._ledgers.items()
             if not any(one in held for one in ledger.finished)
         }

@@ -1,6 +1,7 @@
 """Ids of messages, derived and never drawn: a message that is sent again after a loss has the id it had before.
 
-A root is one input of one call: the call's number and the input's position in it. The id of a message follows from
+A root is one input of one call: the call's number and the input's position in it; and the attempt, where an input that
+is sent again begins anew, with other ids. The id of a message follows from
 the id of the message it came from, the stage that it goes to, and its position among its siblings, so an id stands
 for a message *and* its consumer.
 
@@ -13,14 +14,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
-    "call_of", "child_id", "child_ids", "first_call", "ingress_number", "ingress_of", "position_of", "root_of",
-    "root_of_trace", "trace_id_of",
+    "call_of", "child_id", "child_ids", "first_call", "ingress_number", "ingress_of", "next_attempt", "position_of",
+    "root_of", "root_of_trace", "trace_id_of",
 ]  # fmt: skip
 
 _PRIME = (1 << 61) - 1
 _BASE = 0x1D2C_8A5F_3E97_B46D % _PRIME
 _STAGE = 0x0F9B_31C7_64E8_D2A5 % _PRIME
-_CALL_SHIFT = 40
+_POSITION_BITS = 40
+_ATTEMPT_BITS = 8
+_CALL_SHIFT = _POSITION_BITS + _ATTEMPT_BITS
 _INGRESS_SHIFT = 40
 """Calls of ingress n are numbered from n << 40: those of the process that started the run are plain small numbers."""
 
@@ -32,7 +35,13 @@ def root_of(call: int, position: int) -> int:
 
 def position_of(root: int) -> int:
     """Position of a root among its call's inputs."""
-    return root & (1 << _CALL_SHIFT) - 1
+    return root & (1 << _POSITION_BITS) - 1
+
+
+def next_attempt(root: int) -> int | None:
+    """The root under which an input begins anew; None if it did so too often."""
+    anew = root + (1 << _POSITION_BITS)
+    return anew if call_of(anew) == call_of(root) else None
 
 
 def call_of(root: int) -> int:
@@ -72,15 +81,20 @@ def child_ids(parents: Sequence[int], stage: int) -> list[int]:
 
 def trace_id_of(epoch: int, root: int) -> str:
     """Trace id of an input whose caller gave none: 32 hexadecimal digits, the same wherever it is asked for."""
-    return f"{epoch + ingress_of(root) & 0xFFFF_FFFF_FFFF_FFFF:016x}{root & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+    which = call_of(root) << _POSITION_BITS | position_of(root)
+    return f"{epoch + ingress_of(root) & 0xFFFF_FFFF_FFFF_FFFF:016x}{which & 0xFFFF_FFFF_FFFF_FFFF:016x}"
 
 
 def root_of_trace(epoch: int, trace_id: str, ingress: int = 0) -> int | None:
-    """The root of an ingress that a trace id of `trace_id_of` speaks of; None for any other text."""
+    """The root of an ingress, at its first attempt, that a trace id of `trace_id_of` speaks of.
+
+    None for any other text.
+    """
     head, tail = trace_id[:16], trace_id[16:]
     if len(tail) != 16 or head != f"{epoch + ingress & 0xFFFF_FFFF_FFFF_FFFF:016x}":
         return None
     try:
-        return root_of(first_call(ingress), 0) | int(tail, 16)
+        which = int(tail, 16)
+        return root_of(first_call(ingress) + (which >> _POSITION_BITS), position_of(which))
     except ValueError:
         return None

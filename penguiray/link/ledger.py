@@ -48,10 +48,10 @@ class Ledger:
             self.parked = self.parked or {}
             self.parked[message_id] = stage
 
-    def unfinished(self) -> Iterator[int]:
-        """Ids that were announced and are not finished, those that wait at a join among them."""
-        yield from self.open
-        yield from self.parked
+    def unfinished(self) -> Iterator[tuple[int, int]]:
+        """Ids that were announced and are not finished, each with a mark that changes when it is parked."""
+        yield from ((one, one) for one in self.open)
+        yield from ((one, -one) for one in self.parked)
 
     @property
     def stuck_at(self) -> int | None:

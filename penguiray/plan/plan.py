@@ -115,6 +115,11 @@ class Stage:
         """Whether it gathers messages."""
         return self.last.kind == "join"
 
+    @property
+    def mixes_inputs(self) -> bool:
+        """Whether one message of it may come from several inputs: a sum, or a join by key."""
+        return self.last.mixes_inputs
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -149,7 +154,12 @@ class Plan:
 
     @property
     def unrepeatable(self) -> frozenset[int]:
-        """Stages whose messages cannot be made again from the inputs: joins, folds, and all that those lead to."""
+        """Stages whose messages cannot be made again from the inputs: folds, joins by key, and all that those lead to.
+
+        Joins by input are among them where there is one of those, since inputs do not begin anew there.
+        """
+        if not any(stage.mixes_inputs for stage in self.stages):
+            return frozenset()
         found, waiting = set[int](), [*self.joins, *self.folds]
         while waiting:
             index = waiting.pop()
@@ -157,6 +167,18 @@ class Plan:
                 found.add(index)
                 waiting += [edge.target for edge in self.stages[index].edges]
         return frozenset(found)
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether an input that is sent again is another attempt, of which one stands; else all of it has the same ids.
+
+        Another attempt may give other messages, and a join can gather them again. What mixes inputs would count both.
+        """
+        if self.once is not None or any(stage.mixes_inputs for stage in self.stages):
+            return False
+        return bool(self.joins) or any(
+            node.options.deterministic is False for stage in self.stages for node in stage.nodes
+        )
 
     @property
     def concurrency(self) -> int:

@@ -176,6 +176,12 @@ class BoundNode:
         return self._function
 
     @property
+    def gives_at_end(self) -> bool:
+        """Whether a generator's outputs wait for its end: another attempt may follow, and give others."""
+        options = self.spec.options
+        return options.deterministic is False and options.retry_or_none is not None
+
+    @property
     def wants_context(self) -> bool:
         """Whether a call needs a context."""
         return self._context is not None

@@ -18,6 +18,8 @@ __all__ = ["iterate", "stream_outputs"]
 async def stream_outputs(node: BoundNode, item: Item, context: Context | None, bench: Bench) -> list[Any]:
     """Send a generator's outputs; those that an earlier attempt has sent are left out.
 
+    Where another attempt may follow that would give others, they are kept until the generator has ended.
+
     Returns:
         Nothing more: all outputs are sent, and `item.sent` says how many there were.
     """
@@ -43,6 +45,15 @@ async def _groups(node: BoundNode, item: Item, context: Context | None, bench: B
     stream = node.call(item, context)
     if inspect.isawaitable(stream):
         stream = await stream
+    groups = _awaited(stream, context)
+    if node.gives_at_end:
+        yield [output async for group in groups for output in group]
+        return
+    async for group in groups:
+        yield group
+
+
+async def _awaited(stream: AsyncIterator[Any], context: Context | None) -> AsyncIterator[list[Any]]:
     async for output in stream:
         yield [*_emitted(context), *([] if output is None else [output])]
     yield _emitted(context)
@@ -53,6 +64,11 @@ def iterate(node: BoundNode, item: Item, context: Context | None, cancelled: Can
 
     It is left at its next message when its input is given up.
     """
+    outputs = _iterated(node, item, context, cancelled)
+    return iter(list(outputs)) if node.gives_at_end else outputs
+
+
+def _iterated(node: BoundNode, item: Item, context: Context | None, cancelled: Cancelled) -> Iterator[Any]:
     for output in node.call(item, context):
         if cancelled.has_any and item.root in cancelled:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -48,6 +48,32 @@ def test_a_retry_runs_again_until_the_attempts_are_used_up() -> None:
         assert caught.value.attempt == 3
         retried = {node.name: node.retried for node in run.status().nodes}
     assert retried == {"third_time": 5, "third_time_waiting": 5, "third_time_batched": 5}
+
+
+@pr.node(retry=QUICK, deterministic=False)
+def differs(x: int, ctx: pr.Context) -> Iterator[int]:
+    for _ in range(ctx.attempt):
+        yield ctx.attempt
+    if ctx.attempt < x:
+        raise ValueError(x)
+
+
+@pr.node(retry=QUICK, deterministic=False)
+async def differs_waiting(x: int, ctx: pr.Context) -> AsyncIterator[int]:
+    for y in differs(x, ctx):
+        await asyncio.sleep(0)
+        yield y
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("node", [differs, differs_waiting])
+def test_what_a_stream_gave_before_it_failed_is_none_of_the_results_where_the_next_attempt_may_differ(
+    node: pr.Node[int, int],
+) -> None:
+    with pr.Flow(node).start() as run:
+        assert [run.ask_all(x) for x in (1, 2, 3)] == [[1], [2, 2], [3, 3, 3]]
+        with pytest.raises(pr.NodeError):
+            run.ask_all(4)
 
 
 @pr.node(replicas=1, retry=pr.Retry(max_attempts=3, initial_s=0, budget_ratio=0, budget_reserve=3))

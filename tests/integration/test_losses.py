@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from drivers import until
 
 import penguiray as pr
+from penguiray.link.frame import LinkId
 
 PATIENCE_S = 60.0
 
@@ -202,12 +204,42 @@ def test_what_a_generator_gave_and_was_lost_comes_again_though_it_had_not_ended(
         assert sorted(run.results(until_idle=True)) == list(range(5))
 
 
+class Sum(Registered):
+    def __call__(self, xs: list[int]) -> int:
+        return sum(xs)
+
+
+def kill_join(run: pr.Run[Any, Any]) -> None:
+    """Kill the process of a run's join."""
+    engine: Any = run._engine
+    (stage,) = engine.plan.joins
+    ray.kill(engine._pool.actors[LinkId(stage, 0)])
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_what_a_join_had_gathered_or_given_when_it_was_killed_begins_anew(tmp_path: Path) -> None:
+    waits = [made(Wait, tmp_path, name=name, replicas=1) for name in ("one", "two")]
+    graph = made(Halve, tmp_path, replicas=1, fuse=False) >> waits >> pr.join(2) >> made(Sum, tmp_path, replicas=1)
+    inputs = range(800)
+    with pr.Flow(graph).start() as run:
+        found = Counter[int]()
+        for number, result in enumerate(run.map(inputs, window=60), 1):
+            found[result] += 1
+            if number in (100, 400):
+                kill_join(run)
+            elif number in (250, 550):
+                kill(tmp_path, random.Random(1), but="Halve")
+        status = run.status()
+    assert found == Counter(2 * (x // 2 + 1) for x in inputs)
+    assert (status.inputs_live, status.inputs_done, status.dead_letters) == (0, len(inputs), 0)
+
+
 @pr.node(replicas=1, fuse=False)
 def exits(xs: list[str]) -> int:
     os._exit(3)
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_loss_behind_a_join_ends_the_run_and_says_why() -> None:
+def test_a_loss_behind_a_join_by_key_ends_the_run_and_says_why() -> None:
     with pytest.raises(pr.ReplicaLost, match="with it what a join or a fold before it had gathered"):
-        pr.Flow(pr.fan(obey, obey.options(name="too")) >> pr.join(2) >> exits).collect(["a"])
+        pr.Flow(pr.fan(obey, obey.options(name="too")) >> pr.join(2, key=len) >> exits).collect(["a"])

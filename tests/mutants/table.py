@@ -43,6 +43,9 @@ CANCELLING = ("conformance/test_cancelling.py",)
 IDS = ("unit/link/test_ids.py",)
 SENT_AGAIN = ("unit/ingress/test_sent_again.py",)
 LOSSY = ("property/test_lossy_graphs.py",)
+ATTEMPTS = (
+    "property/test_lossy_graphs.py::test_where_a_node_gives_other_messages_each_time_all_that_comes_of_an_input_is_of_one_attempt",
+)
 WORDS = ("unit/link/test_words.py",)
 DOOR = ("unit/actors/test_door.py",)
 TELLING = ("unit/actors/test_telling.py",)
@@ -286,6 +289,27 @@ MUTANTS = (
     Mutant(
         "completion", "an ordered call takes results one by one", "ingress/call.py",
         "not (self._ordered or self.errors", "not (self.errors", ("unit/ingress/test_call.py",),
+    ),
+    # -- attempts
+    Mutant(
+        "completion", "one attempt of an input stands", "ingress/losses.py",
+        "self.begin_anew = keeps and plan.begins_anew", "self.begin_anew = False", ATTEMPTS,
+    ),
+    Mutant(
+        "completion", "an attempt that is taken back is told nothing of", "ingress/outcomes.py",
+        "self._kept.pop(root, None)\n\n    def _told", "self._kept.get(root)\n\n    def _told", ATTEMPTS,
+    ),
+    Mutant(
+        "completion", "results wait where an input may begin anew", "ingress/outcomes.py",
+        "if root in self._roots and self._losses.begin_anew:", "if False:", ATTEMPTS,
+    ),
+    Mutant(
+        "completion", "a message that is parked is no longer on its way", "link/ledger.py",
+        "(one, -one)", "(one, 1 * one)", ("unit/ingress/test_sent_again.py",),
+    ),
+    Mutant(
+        "completion", "the end of a group is said again to a join that was cut off", "ingress/ingress.py",
+        "self._joins.close_again(replica.stage)", "pass", LOSSY,
     ),
     # -- ids
     Mutant(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import random
@@ -114,3 +115,48 @@ def test_where_a_node_is_at_most_once_each_message_is_done_once_or_its_input_is_
         assert all(results[2 * x] == results[2 * x + 1] == 1 for x in set(range(20)) - errors.keys()), again
         lost += len(errors)
     assert lost or SEEDS < 100
+
+
+def kept_of(run: pr.Run[Any, Any]) -> int:
+    """Of how many attempts the caller's side keeps something."""
+    engine: Any = run._engine
+    return len(engine.ingress._outcomes._kept)
+
+
+def test_where_a_node_gives_other_messages_each_time_all_that_comes_of_an_input_is_of_one_attempt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.ERROR, "penguiray")
+    worked = died = 0
+    for seed in range(FIRST, FIRST + SEEDS // 5):
+        rng, calls = random.Random(seed), itertools.count()
+
+        @pr.node(deterministic=False, fuse=False)
+        def varies(x: int, rng: random.Random = rng, calls: Iterator[int] = calls) -> Iterator[tuple[int, int, int]]:
+            many, attempt = rng.randrange(1, 5), next(calls)
+            yield from ((x, attempt, many) for _ in range(many))
+
+        @pr.node(fuse=False)
+        def after_it(one: tuple[int, int, int]) -> tuple[int, int, int]:
+            if one[0] % 7 == 3:
+                raise ValueError(one)
+            return one
+
+        faults = draw_faults(rng)
+        graph = varies >> (after_it, after_it.options(name="too")) >> pr.join(name="gather")
+        with virtual_time(seed=seed, faults=faults), pr.Flow(graph if seed % 2 else varies >> after_it).start() as run:
+            found = list(run.map(range(20), on_error="yield", ordered=True))
+            assert run.status().inputs_live == 0
+            assert kept_of(run) == 0, "results of attempts that were taken back are kept"
+        again = f"seed {seed}: {faults}"
+        died += len(faults.deaths)
+        worked += next(calls)
+        errors = [error.index for error in found if isinstance(error, pr.NodeError)]
+        results = [result for result in found if not isinstance(result, Exception)]
+        assert errors == [x for x in range(20) if x % 7 == 3], again
+        flat: list[Any] = [one for result in results for one in (result if isinstance(result, list) else [result])]
+        for x in set(range(20)) - set(errors):
+            mine = [one for one in flat if one[0] == x]
+            assert len({attempt for _, attempt, _ in mine}) == 1, again
+            assert len(mine) == mine[0][2] * (2 if seed % 2 else 1), again
+    assert SEEDS < 100 or (died and worked > 20 * (SEEDS // 5)), "nothing was worked on twice"

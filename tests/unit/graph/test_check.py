@@ -57,6 +57,19 @@ def any_join(first: Any, second: Any) -> Any:
     return first >> second
 
 
+def test_what_may_give_other_messages_the_second_time_is_refused_where_a_sum_counts_both() -> None:
+    varies = words.options(deterministic=False)
+    total: pr.Node[int, int] = pr.fold(int, lambda total, x: total + x, int, name="sum")
+    graph = varies >> length >> total
+    with pytest.raises(pr.FlowError, match=r"node 'words' \(.*\) is deterministic=False, but 'sum' gathers messages"):
+        pr.Flow(graph)
+    with pytest.raises(pr.FlowError, match="but 'group' gathers messages of several inputs"):
+        pr.Flow(varies >> length >> pr.join(key=abs, name="group"))
+    pr.Flow(varies >> length >> pr.join(name="per input"))
+    pr.Flow(varies >> length.options(delivery="at_most_once") >> total)
+    pr.Flow(words >> length >> total >> half.options(deterministic=False))
+
+
 def test_an_edge_between_types_that_cannot_fit_names_both_nodes_and_lines() -> None:
     text = r"'length' \(.*test_check:\d+\) gives int, but 'shout' \(.*test_check:\d+\) takes str"
     with pytest.raises(pr.FlowError, match=text) as caught:

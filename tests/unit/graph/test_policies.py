@@ -59,7 +59,7 @@ def test_the_table_of_defaults() -> None:
     [
         {"name": ""}, {"name": "a/b"}, {"num_cpus": -1}, {"num_gpus": "one"}, {"memory": -1}, {"replicas": 0},
         {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"batch": 5}, {"retry": 3},
-        {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"},
+        {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"}, {"deterministic": "no"},
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
@@ -72,11 +72,6 @@ def test_an_unknown_option_is_told_what_was_meant_or_which_there_are() -> None:
         sync.options(gpus=1)
     with pytest.raises(pr.FlowError, match="no option 'colour'; there are batch, concurrency"):
         pr.node(colour=1)  # type: ignore[call-overload]  # the mistake under test
-
-
-def test_options_that_are_not_built_yet_say_so() -> None:
-    with pytest.raises(pr.NotYetError):
-        sync.options(deterministic=False)
 
 
 def test_at_most_once_and_another_attempt_contradict_each_other() -> None:

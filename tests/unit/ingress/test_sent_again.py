@@ -61,7 +61,9 @@ class Driver:
     def recover(self, held: set[int]) -> tuple[int, list[int]]:
         """What is done where two counts find the same."""
         self.losses.count += 1
-        return self.losses.recover(self.losses.missing(set(held)), self.losses.missing(set(held)), self.losses.count)
+        before, now = (self.losses.missing(set(held)) for _ in range(2))
+        again, dead = self.losses.recover(before, now, self.losses.count)
+        return len(again), dead
 
     def arrive(self) -> None:
         """What was sent is on its way no more."""
@@ -109,12 +111,12 @@ def test_what_stands_still_may_have_what_is_missing_so_nothing_is_given_up_on() 
     end = root_of(1, 3)
     driver.roots.announce([end], [[child_id(end, 0)]])
     missing = driver.losses.missing(set())
-    assert driver.losses.recover(missing, missing, None) == (3, [])
+    assert driver.losses.recover(missing, missing, None) == (ROOTS, [])
     driver.arrive()
     for _ in range(10):
         driver.losses.count += 1
-        assert driver.losses.recover(missing, missing, None) == (0, [])
-    assert driver.losses.recover(missing, missing, driver.losses.count) == (3, [end])
+        assert driver.losses.recover(missing, missing, None) == ([], [])
+    assert driver.losses.recover(missing, missing, driver.losses.count) == (ROOTS, [end])
 
 
 def test_an_input_whose_lost_part_cannot_come_again_fails_with_the_reason() -> None:
@@ -167,7 +169,7 @@ def test_what_is_somewhere_else_at_the_second_count_was_on_its_way(plan: Plan) -
     assert list(before) == ROOTS[:1]
     driver.roots.finish(plan.stages[0], ROOTS[0], at(ROOTS[0], 0), 1)
     now = driver.losses.missing({at(root, 0) for root in ROOTS[1:]})
-    assert driver.losses.recover(before, now, 1) == (0, [])
+    assert driver.losses.recover(before, now, 1) == ([], [])
 
 
 @pytest.mark.parametrize("plan", [STRAIGHT, SPREAD])
@@ -199,3 +201,13 @@ def test_a_replica_that_had_finished_a_suspect_or_was_ended_by_us_did_not_die_of
         driver.losses.note_begun(LinkId(0, 0), 0, ROOTS[0], message)
         driver.losses.note_loss(LinkId(0, 0), by_us=False)
     assert driver.recover({at(root, 0) for root in ROOTS[1:]}) == (1, [])
+
+
+def test_a_message_that_is_parked_between_two_counts_had_come_to_its_join() -> None:
+    driver, message = Driver(SPREAD), at(ROOTS[0], 0)
+    others = {at(root, 0) for root in ROOTS[1:]}
+    before = driver.losses.missing(set(others))
+    driver.roots.park(SPREAD.stages[0], ROOTS[0], message)
+    now = driver.losses.missing(set(others))
+    assert driver.losses.recover(before, now, 1) == ([], []), "it was on its way at first, and is told of since"
+    assert driver.losses.recover(now, driver.losses.missing(set(others)), 1) == (ROOTS[:1], [])

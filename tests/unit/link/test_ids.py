@@ -5,7 +5,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penguiray.link.ids import call_of, child_id, child_ids, position_of, root_of, trace_id_of
+from penguiray.link.ids import (
+    call_of,
+    child_id,
+    child_ids,
+    first_call,
+    ingress_number,
+    ingress_of,
+    next_attempt,
+    position_of,
+    root_of,
+    root_of_trace,
+    trace_id_of,
+)
 
 
 @given(call=st.integers(1, 2**20), position=st.integers(0, 2**40 - 1))
@@ -13,6 +25,22 @@ def test_a_root_names_its_call_and_position(call: int, position: int) -> None:
     root = root_of(call, position)
     assert call_of(root) == call
     assert root - root_of(call, 0) == position_of(root) == position
+
+
+@given(call=st.integers(1, 2**20), position=st.integers(0, 2**40 - 1), ingress=st.sampled_from([0, 1, 77]))
+def test_attempts_of_an_input_have_ids_of_their_own_and_the_same_call_position_and_trace(
+    call: int, position: int, ingress: int
+) -> None:
+    number = ingress_number(5, ingress) if ingress else 0
+    roots = [root_of(first_call(number) + call, position)]
+    while (anew := next_attempt(roots[-1])) is not None:
+        roots.append(anew)
+    assert len({child_id(root, 0) for root in roots}) == len(roots) == 256
+    assert {(call_of(root), position_of(root), ingress_of(root)) for root in roots} == {
+        (first_call(number) + call, position, number)
+    }
+    (trace,) = {trace_id_of(9, root) for root in roots}
+    assert root_of_trace(9, trace, number) == roots[0]
 
 
 def test_roots_stages_and_siblings_have_ids_of_their_own() -> None:
@@ -27,8 +55,8 @@ def test_ids_of_a_column_are_those_of_its_messages(parents: list[int], stage: in
     assert child_ids(parents, stage) == [child_id(parent, stage) for parent in parents]
 
 
-@given(epoch=st.integers(0, 2**63), root=st.integers(0, 2**63))
-def test_a_trace_id_is_32_hexadecimal_digits_and_says_where_it_is_from(epoch: int, root: int) -> None:
-    trace = trace_id_of(epoch, root)
+@given(epoch=st.integers(0, 2**63), call=st.integers(0, 2**23), position=st.integers(0, 2**40 - 1))
+def test_a_trace_id_is_32_hexadecimal_digits_and_says_where_it_is_from(epoch: int, call: int, position: int) -> None:
+    trace = trace_id_of(epoch, root_of(call, position))
     assert len(trace) == 32
-    assert (int(trace[:16], 16), int(trace[16:], 16)) == (epoch, root)
+    assert (int(trace[:16], 16), int(trace[16:], 16)) == (epoch, call << 40 | position)
