@@ -8,6 +8,7 @@ from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Statement
 from penguiray.graph.spec import NodeSpec
 from penguiray.plan.plan import Plan, Stage
+from penguiray.runtime.batch_size import LONGEST_CALL_S, MOST_MESSAGES, SHARE_OF_TIMEOUT, SLOWER_THAN_ALONE
 
 __all__ = ["batch_statements", "delivery_statements", "retry_statements", "timeout_statements"]
 
@@ -25,9 +26,26 @@ def batch_statements(plan: Plan) -> Iterator[Statement]:
             yield Statement("batches", node.name, "one message a call", "the node has no batch option", "default")
             continue
         form = {"list": "a list", "arrow": "an Arrow table", "numpy": "an array"}[node.signature.columns]
+        if batch == "auto":
+            yield _auto_batches(node, form)
+            continue
         verdict = f"{form} of up to {counted(batch.max_size, 'message')} a call"
         why = f"the node says so; the oldest message waits up to {batch.max_wait_s:g} s for others"
         yield Statement("batches", node.name, verdict, why, "set")
+
+
+def _auto_batches(node: NodeSpec, form: str) -> Statement:
+    limit = node.options.timeout_or_none
+    bound = f"{LONGEST_CALL_S:g} s, or {SLOWER_THAN_ALONE:g} times what one message takes"
+    if limit is not None:
+        bound += f", and within {SHARE_OF_TIMEOUT * limit:g} s of its timeout_s"
+    verdict = f"{form} of as many messages a call as it is quickest with, up to {MOST_MESSAGES:,}"
+    why = (
+        f"the node says batch='auto': penguiray measures its calls, takes more messages while that makes one cheaper "
+        f"and a call stays within {bound}; half as many where memory ran out; no message waits for others "
+        f"while the node is idle"
+    )
+    return Statement("batches", node.name, verdict, why, "set")
 
 
 def retry_statements(plan: Plan) -> Iterator[Statement]:

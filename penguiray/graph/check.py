@@ -97,7 +97,7 @@ def _hint(edge: Edge, wanted: object, given: object) -> str:
         left = ", ".join(show(member) for member in union_members(given) if not accepts(wanted, member))
         return f"; no branch takes {left}: add one, or a default="
     if (inspect.isclass(given) and getattr(wanted, "__origin__", None) in {list, tuple}) or wanted is list:
-        return "; a node that takes a list of messages needs batch=pr.Batch(...)"
+        return "; a node that takes a list of messages needs batch=pr.Batch(...) or batch='auto'"
     return ""
 
 

@@ -64,7 +64,8 @@ class NodeDecorator(_Declarer):
 
     A function that returns gives one message, or none for None. A generator gives 0..n, each sent when it is yielded.
     An async function runs many calls at a time in one replica. A second parameter annotated `pr.Context` is given the
-    call's context. With `batch=pr.Batch(...)` the function takes a list and returns one entry per input.
+    call's context. With `batch=pr.Batch(...)` the function takes a list and returns one entry per input; `batch="auto"`
+    finds how many messages a call it is quickest with.
 
     The options, `num_cpus`, `replicas`, `concurrency`, `timeout_s` and others, are those of `pr.NodeOptions`.
 
@@ -75,7 +76,7 @@ class NodeDecorator(_Declarer):
     __slots__ = ()
 
     @overload
-    def __call__(self, *, batch: Batch, **options: Unpack[_Options]) -> BatchNodeDecorator: ...
+    def __call__(self, *, batch: Batch | Literal["auto"], **options: Unpack[_Options]) -> BatchNodeDecorator: ...
     @overload
     def __call__(self, **options: Unpack[_Options]) -> NodeDecorator: ...
     @overload
@@ -158,7 +159,7 @@ class ActorDecorator(_Declarer):
     __slots__ = ()
 
     @overload
-    def __call__(self, *, batch: Batch, **options: Unpack[_Options]) -> BatchActorDecorator: ...
+    def __call__(self, *, batch: Batch | Literal["auto"], **options: Unpack[_Options]) -> BatchActorDecorator: ...
     @overload
     def __call__(self, **options: Unpack[_Options]) -> ActorDecorator: ...
     @overload

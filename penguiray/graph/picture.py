@@ -59,7 +59,7 @@ def _detail(node: NodeSpec) -> str:
     parts = [
         "async" * node.signature.is_async,
         "generator" * node.signature.is_stream,
-        "" if batch is None else f"batches of {batch.max_size}",
+        "" if batch is None else "auto batches" if batch == "auto" else f"batches of {batch.max_size}",
         "class" * (node.kind == "class"),
     ]
     return ", ".join(part for part in parts if part)

@@ -73,6 +73,7 @@ class Batch:
     """Call the node with a list of messages instead of one.
 
     A batch is cut when it is full, when its oldest message has waited long enough, or when no more input will come.
+    Both numbers stay as they are; with `batch="auto"` instead of a `Batch`, penguiray finds and changes them.
     """
 
     max_size: int = 64
@@ -122,8 +123,9 @@ class NodeOptions:
     """How many replicas, or (fewest, most). Unset: from 1 to the CPUs of the cluster."""
     concurrency: int = UNSET
     """Calls that one replica runs at the same time. Unset: 1 for sync functions, 32 for async ones."""
-    batch: Batch = UNSET
-    """Hand the node lists of messages. Unset: one message a call."""
+    batch: Batch | Literal["auto"] = UNSET
+    """Hand the node lists of messages: of a size that you give, or with `"auto"` as many as it is quickest with. Unset:
+    one message a call."""
     retry: Retry = UNSET
     """When to run a failed call again. Unset: never, since running twice is not free of effects."""
     timeout_s: float = UNSET
@@ -163,8 +165,8 @@ class NodeOptions:
         return self.rate or None
 
     @property
-    def batch_or_none(self) -> Batch | None:
-        """The batch policy, or None where the node is called with single messages."""
+    def batch_or_none(self) -> Batch | Literal["auto"] | None:
+        """The batch policy, "auto" where it is to be found, or None where the node is called with single messages."""
         return self.batch or None
 
     @property
@@ -214,7 +216,7 @@ _CHECKS: dict[str, Any] = {
     "memory": _is_amount,
     "replicas": _is_replicas,
     "concurrency": lambda v: isinstance(v, int) and v >= 1,
-    "batch": lambda v: isinstance(v, Batch),
+    "batch": lambda v: isinstance(v, Batch) or (isinstance(v, str) and v == "auto"),
     "retry": lambda v: isinstance(v, Retry),
     "timeout_s": lambda v: isinstance(v, int | float) and v > 0,
     "rate": lambda v: isinstance(v, Rate),
@@ -228,7 +230,7 @@ _RANGES: dict[str, str] = {
     "memory": "give bytes, not negative",
     "replicas": "give a number from 1, or (fewest, most)",
     "concurrency": "give a whole number from 1",
-    "batch": "give a pr.Batch(...)",
+    "batch": "give a pr.Batch(...), or 'auto'",
     "retry": "give a pr.Retry(...)",
     "timeout_s": "give seconds above 0",
     "rate": "give a pr.Rate(...)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -157,6 +158,13 @@ class MessageQueue:
             taken.hops, self._hops = _parted(self._hops, taken.ids, waiting)
             taken.keys, self._keys = _parted(self._keys, taken.ids, waiting)
         return taken
+
+    def deadlines(self, count: int) -> list[float]:
+        """When the callers' patience ends for the oldest messages, infinity for never; empty if nothing was said."""
+        if not self._facts:
+            return []
+        said = (self._facts.get(root) for root in self.roots[:count])
+        return [math.inf if one is None or one.deadline is None else one.deadline for one in said]
 
     def put_back(self, taken: Messages) -> None:
         """Put messages back that were just taken, before the others."""

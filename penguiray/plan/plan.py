@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penguiray.draw.amounts import counted
-from penguiray.graph.policies import FlowOptions
+from penguiray.graph.policies import Batch, FlowOptions
 from penguiray.graph.spec import Loop, NodeSpec
 
 __all__ = ["Decision", "Plan", "Stage", "StageEdge", "goes_along"]
+
+_AUTO_MESSAGES = 256
+"""Messages in the calls of one replica that are counted on where the size of batches is found while it works.
+
+The window of `map` begins with a multiple of it. Batches cannot grow beyond what that lets in, and it grows only for
+flows that are quick; a slow one reads so many inputs ahead. So it is above most best sizes of slow nodes, such as
+models, and far below those of nodes that do little for a message, which the window follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +96,10 @@ class Stage:
 
     @property
     def messages_per_call(self) -> int:
-        """Messages in one call: a full batch, or 1."""
+        """Messages in one call: a full batch, or 1; where the size is found, what is set aside for it at first."""
         batch = self.last.options.batch_or_none
+        if batch == "auto":
+            return max(Batch().max_size, _AUTO_MESSAGES // self.concurrency)
         return 1 if batch is None else batch.max_size
 
     @property

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
 
+from penguiray.clock import Clock
 from penguiray.errors import DeadlineExceeded
 from penguiray.link.frame import Kind
 from penguiray.link.message import Messages
+from penguiray.runtime.auto_batch import AutoBatch
 from penguiray.runtime.batcher import Batcher
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.columns import entries_of, to_columns
@@ -27,20 +30,26 @@ class BatchWorker:
     """Worker for one batch node, sync or async.
 
     What fails, fails for every message of the batch; a node that may be called again is called with its halves first.
+    Where sizes are found and memory ran out, that is so at once: the same call would run out of it again. A node
+    without a retry is not called again even then: what it had done by then, it would do twice.
     """
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._node: BoundNode = bench.nodes[0]
-        policy = self._node.spec.options.batch
-        self._batcher = Batcher(policy)
+        options = self._node.spec.options
+        self._auto: AutoBatch | None = None
+        if options.batch == "auto":
+            self._auto = AutoBatch(is_busy=lambda: self._is_busy, timeout_s=options.timeout_or_none)
+            self._batcher = Batcher(self._auto, self._auto.call_time)
+        else:
+            self._batcher = Batcher(options.batch)
         self._slots = Slots(bench.stage.concurrency)
         self._under_way: dict[asyncio.Task[None], Messages] = {}
         self._per_message_s = 0.0
+        call = self._call() if self._auto is None else _with_size(self._call(), self._auto, bench.clock)
         self._stack, self._once = (
-            build_stack(
-                self._node, self._call(), self._slots, bench.executor, bench.clock, bench.rng, None, retries=retries
-            )
+            build_stack(self._node, call, self._slots, bench.executor, bench.clock, bench.rng, None, retries=retries)
             for retries in (True, False)
         )
 
@@ -51,10 +60,9 @@ class BatchWorker:
             while is_open or len(self._batcher):
                 is_open = await self._gather(is_open=is_open)
                 await self._bench.outbox.room()
-                while self._slots.free < 1:
-                    await self._slots.changed()
+                await self._slots.one_free()
                 if len(self._batcher):
-                    batch = self._batcher.cut()
+                    batch = self._batcher.cut(self._bench.clock.now())
                     task = group.create_task(self._work_on(batch))
                     self._under_way[task] = batch
                     task.add_done_callback(self._under_way.__delitem__)
@@ -72,8 +80,12 @@ class BatchWorker:
     @property
     def has_more(self) -> bool:
         """Whether messages wait or batches are under way."""
-        is_busy = self._slots.free < self._bench.stage.concurrency
-        return is_busy or bool(len(self._batcher)) or not self._bench.inbox.is_empty
+        return self._is_busy or bool(len(self._batcher)) or not self._bench.inbox.is_empty
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a call is under way."""
+        return self._slots.free < self._bench.stage.concurrency
 
     @property
     def service_s(self) -> float:
@@ -83,12 +95,8 @@ class BatchWorker:
     async def _gather(self, *, is_open: bool) -> bool:
         """Take messages until a batch is due; returns whether more may come."""
         while is_open:
-            wait_s = self._batcher.wait_s(self._bench.clock.now())
-            if wait_s == 0.0:
-                return True
             try:
-                async with asyncio.timeout(wait_s):
-                    taken = await self._bench.inbox.take(self._batcher.room)
+                taken = await self._next()
             except TimeoutError:
                 return True
             if taken is None:
@@ -98,6 +106,29 @@ class BatchWorker:
             else:
                 self._batcher.add(taken, self._bench.clock.now())
         return False
+
+    async def _next(self) -> Messages | Control | None:
+        """What comes before a batch is due; None if nothing more will come.
+
+        Raises:
+            TimeoutError: A batch is due.
+        """
+        inbox = self._bench.inbox
+        while self._auto is not None and self._slots.free < 1:  # what comes while the node is busy goes along
+            if not self._batcher.room:
+                await self._slots.one_free()
+                continue  # calls that have ended may have changed the size
+            with contextlib.suppress(TimeoutError):
+                async with self._slots.until_free():
+                    return await inbox.take(self._batcher.room)
+        wait_s = self._batcher.wait_s(self._bench.clock.now())
+        if wait_s != 0.0:
+            async with asyncio.timeout(wait_s):
+                return await inbox.take(self._batcher.room)
+        taken = inbox.take_nowait(self._batcher.room) if self._batcher.room else None
+        if taken is None:
+            raise TimeoutError
+        return taken
 
     def _note(self, control: Control) -> None:
         if control.kind is Kind.END:
@@ -191,3 +222,21 @@ class BatchWorker:
             return entries
 
         return call
+
+
+def _with_size(inner: Call, auto: AutoBatch, clock: Clock) -> Call:
+    """Have each call say how its size did; one for which memory did not suffice is not made again as it is."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        size, begun = len(item.value), clock.now()
+        try:
+            entries = await inner(item, attempt)
+        except BaseException as error:
+            is_too_large = auto.note_failed(size, clock.now() - begun, error)
+            if is_too_large and isinstance(error, Exception):
+                raise GaveUp(error, attempt) from error
+            raise
+        auto.note(size, clock.now() - begun)
+        return entries
+
+    return call

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 __all__ = ["Slots"]
 
@@ -15,6 +17,7 @@ class Slots:
         self._size = size
         self._taken = 0
         self._changed = asyncio.Event()
+        self._scope: asyncio.Timeout | None = None
 
     @property
     def free(self) -> int:
@@ -31,8 +34,26 @@ class Slots:
         self._taken -= 1
         self._free.release()
         self._changed.set()
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+            self._scope = None
 
     async def changed(self) -> None:
         """Wait until a slot is given back."""
         self._changed.clear()
         await self._changed.wait()
+
+    async def one_free(self) -> None:
+        """Wait until nobody holds one of them."""
+        while self.free < 1:
+            await self.changed()
+
+    @asynccontextmanager
+    async def until_free(self) -> AsyncIterator[None]:
+        """A block for one task at a time that ends with TimeoutError once a slot is given back."""
+        async with asyncio.timeout(None) as scope:
+            self._scope = scope
+            try:
+                yield
+            finally:
+                self._scope = None

@@ -36,6 +36,8 @@ SENDER = ("unit/link/test_sender.py",)
 KEYS = ("unit/runtime/test_keys.py",)
 PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
+BATCH_SIZE = ("unit/runtime/test_batch_size.py",)
+AUTO = ("unit/runtime/test_auto_batch.py", "unit/runtime/test_auto_batch_worker.py")
 COLUMNS = ("unit/runtime/test_columns.py",)
 LOOPS = ("conformance/test_loops.py",)
 JOINS = ("conformance/test_joins.py", "conformance/test_incomplete_joins.py")
@@ -243,6 +245,38 @@ MUTANTS = (
         "batching", "only ended calls stop waiting", "runtime/batcher.py",
         "all(call_of(root) in self._ended for root in self._waiting.roots)",
         "any(call_of(root) in self._ended for root in self._waiting.roots)", BATCHER,
+    ),
+    Mutant(
+        "batching", "a batch is in time for its members", "runtime/batcher.py",
+        "if now + self._patience_for(place + 1) > earliest:", "if False:", BATCHER,
+    ),
+    Mutant(
+        "batching", "a deadline that cannot be kept holds up nobody", "runtime/batcher.py",
+        "deadline if deadline >= soonest else math.inf", "deadline", BATCHER,
+    ),
+    Mutant(
+        "batching", "a size grows only while that saves something", "runtime/batch_size.py",
+        "if gain - doubt >= _WORTH:", "if gain - doubt >= 0.0:", BATCH_SIZE,
+    ),
+    Mutant(
+        "batching", "a call stays within its time", "runtime/batch_size.py",
+        "self._ceiling.size, self._most_in_time()", "self._ceiling.size", BATCH_SIZE,
+    ),
+    Mutant(
+        "batching", "what ran out of memory is not tried again soon", "runtime/batch_size.py",
+        "self._ceiling.note_out_of_memory(size)", "pass", BATCH_SIZE,
+    ),
+    Mutant(
+        "batching", "an idle node waits for nothing", "runtime/auto_batch.py",
+        "if self._is_busy() else 0.0", "if True else 0.0", AUTO,
+    ),
+    Mutant(
+        "batching", "what comes while the node works goes along", "runtime/batch_worker.py",
+        "while self._auto is not None and self._slots.free < 1:", "while False:", AUTO,
+    ),
+    Mutant(
+        "batching", "a batch that ran out of memory is not made again as it is", "runtime/batch_worker.py",
+        "if is_too_large and isinstance(error, Exception):", "if False:", AUTO,
     ),
     Mutant(
         "batching", "facts stay with what waits", "link/message.py",

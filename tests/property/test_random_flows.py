@@ -129,7 +129,8 @@ def made(drawn: Drawn, rng: random.Random) -> Node[int, int]:
     """The drawn node as a real one, with options that must not change what it gives."""
     options: dict[str, Any] = {"name": drawn.name}
     if "batch" in drawn.kind:
-        options["batch"] = pr.Batch(max_size=rng.choice([1, 2, 5]), max_wait_s=rng.choice([0.0, 0.001]))
+        fixed = pr.Batch(max_size=rng.choice([1, 2, 5]), max_wait_s=rng.choice([0.0, 0.001]))
+        options["batch"] = rng.choice([fixed, fixed, "auto"])
     if drawn.kind.startswith("flaky"):
         options["retry"] = pr.Retry(max_attempts=3, initial_s=0.0, budget_reserve=100_000)
     if rng.random() < 0.2:

@@ -213,7 +213,8 @@ def code_of(step: Step, *, pauses: float) -> Callable[..., Any]:
 def node_of(step: Step, rng: random.Random, *, pauses: float) -> Any:
     options: dict[str, Any] = {"name": step.name}
     if step.kind == "batch":
-        options["batch"] = pr.Batch(max_size=rng.choice([1, 2, 5]), max_wait_s=rng.choice([0.0, 0.001]))
+        fixed = pr.Batch(max_size=rng.choice([1, 2, 5]), max_wait_s=rng.choice([0.0, 0.001]))
+        options["batch"] = rng.choice([fixed, fixed, "auto"])
     if step.kind == "flaky":
         options["retry"] = pr.Retry(max_attempts=3, initial_s=pauses, budget_reserve=100_000, on=(KeyError,))
     if rng.random() < 0.2:

@@ -102,6 +102,16 @@ def batched_with_context(chunks: list[Chunk], ctx: pr.Context) -> list[Vector]:
     return [Vector(values=[ctx.attempt]) for _ in chunks]
 
 
+@pr.node(batch="auto")
+def batched_auto(chunks: list[Chunk]) -> list[Vector]:
+    return [Vector(values=[]) for _ in chunks]
+
+
+@pr.node(batch="auto", concurrency=4)
+async def batched_auto_async(chunks: list[Chunk], ctx: pr.Context) -> list[Vector | None]:
+    return [None for _ in chunks]
+
+
 @pr.node(batch=pr.Batch())
 def table(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return rows
@@ -135,6 +145,8 @@ ask = pr.actor(concurrency=8)(Ask)
 
 assert_type(embed("small"), pr.Node[Chunk, Vector])
 assert_type(embed("small", dims=4), pr.Node[Chunk, Vector])
+assert_type(pr.actor(batch="auto")(Embed)("small"), pr.Node[Chunk, Vector])
+pr.actor(batch="large")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  # no such word
 assert_type(parse(), pr.Node[Page, Chunk])
 assert_type(ask(), pr.Node[str, Page])
 embed(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the constructor wants a text
@@ -148,6 +160,7 @@ assert_type(fetch >> split >> embed("small"), pr.Graph[str, Vector])
 assert_type(fetch >> (split, crawl), pr.Graph[str, Chunk])
 assert_type(pr.fan(plain, fetch) >> split, pr.Graph[str, Chunk])
 assert_type(pr.fan(split, crawl) >> (batched, batched_async), pr.Graph[Page, Vector])
+assert_type(split >> (batched_auto, batched_auto_async), pr.Graph[Page, Vector])
 fetch >> batched  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]  # Page is no Chunk
 
 

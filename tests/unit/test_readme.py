@@ -17,7 +17,9 @@ from penguiray import config, errors
 from penguiray.graph import policies
 from penguiray.graph.policies import UNSET
 from penguiray.ingress import ingress, sent, window
+from penguiray.plan import plan
 from penguiray.plan.compile import ASYNC_CONCURRENCY
+from penguiray.runtime import batch_size
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -97,6 +99,16 @@ def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
     assert f"within {window._GROW_S:g} s" in about
     assert f"up to {window.MOST_INPUTS:,}" in about
     assert f"longer than {window._SHRINK_S:g} s" in about
+
+
+def test_the_numbers_of_automatic_batches_are_those_of_the_code() -> None:
+    text = " ".join(README.split())
+    assert f"at {batch_size.MOST_MESSAGES:,} messages, or where a call would take more than" in text
+    assert f"more than {batch_size.LONGEST_CALL_S:g} s, or twice what one message takes alone" in text
+    assert batch_size.SLOWER_THAN_ALONE == 2.0
+    assert batch_size.SHARE_OF_TIMEOUT == 0.5
+    assert f"counts on {plan._AUTO_MESSAGES} messages in the calls of a replica" in text
+    assert f"and on at least {pr.Batch().max_size} in each" in text
 
 
 def test_the_limits_of_send_are_those_of_the_code() -> None:

@@ -142,6 +142,16 @@ def test_batches_say_how_they_are_handed_over() -> None:
     assert said(explained(columns), "batches", "columns")[0] == "an array of up to 64 messages a call"
 
 
+def test_an_automatic_batch_says_what_it_goes_by_and_who_chose_it() -> None:
+    verdict, reason, origin = said(explained(batched.options(batch="auto")), "batches", "batched")
+    assert (verdict, origin) == ("a list of as many messages a call as it is quickest with, up to 4,096", "set")
+    assert "the node says batch='auto'" in reason
+    assert "within 1 s, or 2 times what one message takes; half as many where memory ran out" in reason
+    limited = said(explained(columns.options(batch="auto", timeout_s=5.0)), "batches", "columns")
+    assert limited[0].startswith("an array of as many messages")
+    assert "and within 2.5 s of its timeout_s" in limited[1]
+
+
 def test_edges_whose_types_nobody_knows_are_unchecked_and_say_what_is_missing() -> None:
     explanation = explained(first >> untyped >> second)
     assert said(explanation, "types", "input >> first")[0] == "pydantic checks each input"
@@ -281,6 +291,18 @@ def test_window_credit_order_and_delivery_are_said_with_their_numbers() -> None:
     assert "ordered=True" in said(explanation, "order", "flow")[1]
     assert said(explanation, "delivery", "first")[::2] == ("each message at least once", "default")
     assert said(explained(first, max_hops=3), "limits", "flow")[2] == "set"
+
+
+def test_the_window_counts_on_a_few_hundred_messages_where_the_size_of_batches_is_found() -> None:
+    for concurrency, first_window, parts in (
+        (1, 1_024, "1 x 1 x 256"),
+        (2, 1_024, "1 x 2 x 128"),
+        (8, 2_048, "1 x 8 x 64"),
+    ):
+        explanation = explained(batched.options(batch="auto", concurrency=concurrency))
+        (window, *_) = [one for one in explanation.about("flow") if one.topic == "window"]
+        assert window.verdict == f"{first_window:,} inputs under way at first"
+        assert f"({parts})" in window.reason
 
 
 def test_no_value_of_a_runtime_environment_is_shown() -> None:

@@ -66,6 +66,8 @@ def test_boxes_say_what_is_worth_knowing_at_a_glance() -> None:
     assert details["Model"] == "class"
     assert details["several"] == "async, generator"
     assert details["batched"] == "batches of 8"
+    (auto,) = diagram_of(batched.options(batch="auto").shape, "").boxes[1:2]
+    assert auto.detail == "auto batches"
 
 
 def test_branches_are_labels_and_two_ways_to_one_node_share_an_arrow() -> None:

@@ -58,13 +58,21 @@ def test_the_table_of_defaults() -> None:
     "wrong",
     [
         {"name": ""}, {"name": "a/b"}, {"num_cpus": -1}, {"num_gpus": "one"}, {"memory": -1}, {"replicas": 0},
-        {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"batch": 5}, {"retry": 3},
+        {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"batch": 5}, {"batch": "Auto"}, {"retry": 3},
         {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"}, {"deterministic": "no"},
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
     with pytest.raises(pr.FlowError, match=f"node 'sync': {next(iter(wrong))}=.* cannot be; give"):
         sync.options(**wrong)
+
+
+def test_a_batch_is_a_policy_or_auto() -> None:
+    with pytest.raises(pr.FlowError, match=r"batch='large' cannot be; give a pr.Batch\(...\), or 'auto'"):
+        pr.node(batch="large")  # type: ignore[call-overload]  # the mistake under test
+    with pytest.raises(pr.FlowError, match=r"batch=64 cannot be; give a pr.Batch\(...\), or 'auto'"):
+        pr.actor(batch=64)  # type: ignore[call-overload]  # as above
+    assert pr.NodeOptions(batch="auto").batch_or_none == "auto"
 
 
 def test_an_unknown_option_is_told_what_was_meant_or_which_there_are() -> None:
