@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from statistics import quantiles
 from typing import TypeAlias
 
-from benchmarks.workloads import ARRAY_BYTES, BULK, Array, Message, arrays, messages
+from benchmarks.cpu import cpu_time
+from benchmarks.workloads import ARRAY_BYTES, ASKERS, BULK, Array, Event, Message, arrays, events, messages
 
-__all__ = ["Measures", "bandwidth", "latency", "latency_async", "throughput"]
+__all__ = ["Measures", "bandwidth", "counting", "latency", "latency_async", "latency_crowd", "throughput"]
 
 Measures: TypeAlias = dict[str, float]
 
 
 def throughput(run: Callable[[Sequence[Message]], Sequence[Message]], n: int, *, moved_by: int = 0) -> Measures:
     """Messages per second of a peer that takes many messages and gives their results as a list, in any order.
+
+    Also the CPU microseconds for each message, by kind of process.
 
     Args:
         run: The peer's pipe, already started.
@@ -27,12 +32,30 @@ def throughput(run: Callable[[Sequence[Message]], Sequence[Message]], n: int, *,
     """
     inputs = messages(n)
     run(inputs[: max(20, n // 10)])
-    began = time.perf_counter()
+    used_before, began = cpu_time(), time.perf_counter()
     results = run(inputs)
-    seconds = time.perf_counter() - began
+    seconds, used = time.perf_counter() - began, cpu_time()
     if sorted(result.id for result in results) != [message.id + moved_by for message in inputs]:
         raise ValueError(f"{len(results)} results for {n} messages are not what the nodes make")
-    return {"messages_per_s": n / seconds, "timed_s": seconds}
+    return {"messages_per_s": n / seconds, "timed_s": seconds, **used.each_us(used_before, n)}
+
+
+def counting(run: Callable[[Sequence[Event]], Mapping[str, int]], n: int) -> Measures:
+    """Events per second of a peer that takes many events and gives how many there are of each user; a tenth go before.
+
+    Raises:
+        ValueError: A count is wrong.
+    """
+    inputs = events(n)
+    run(inputs[: max(20, n // 10)])
+    began = time.perf_counter()
+    counts = run(inputs)
+    seconds = time.perf_counter() - began
+    wanted = Counter(event.user for event in inputs)
+    if dict(counts) != wanted:
+        wrong = sum(counts.get(user) != count for user, count in wanted.items())
+        raise ValueError(f"{wrong} of {len(wanted)} counts are wrong or missing")
+    return {"events_per_s": n / seconds, "timed_s": seconds}
 
 
 def latency(ask: Callable[[Message], Message], n: int) -> Measures:
@@ -61,6 +84,32 @@ async def latency_async(ask: Callable[[Message], Awaitable[Message]], n: int) ->
         seconds.append(time.perf_counter() - began)
         _check_reply(message, result)
     return _percentiles(seconds)
+
+
+def latency_crowd(ask: Callable[[Message], Message], n: int) -> Measures:
+    """Median and 99th percentile of one message through chain while `ASKERS` threads ask, each one at a time.
+
+    A tenth as many go before, at least one from each thread.
+    """
+    inputs = messages(n)
+
+    def timed_ask(message: Message) -> tuple[Message, float]:
+        began = time.perf_counter()
+        result = ask(message)
+        return result, time.perf_counter() - began
+
+    with ThreadPoolExecutor(ASKERS) as askers:
+        list(askers.map(timed_ask, inputs[: max(ASKERS, n // 10)]))
+        began = time.perf_counter()
+        answers = list(askers.map(timed_ask, inputs))
+        seconds = time.perf_counter() - began
+    for message, (result, _) in zip(inputs, answers, strict=True):
+        _check_reply(message, result)
+    return {
+        **_percentiles([each_s for _, each_s in answers]),
+        "messages_per_s": n / seconds,
+        "timed_s": seconds,
+    }
 
 
 def bandwidth(run: Callable[[Iterator[Array]], Iterable[Array]], n: int) -> Measures:

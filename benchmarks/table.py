@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 _NONE = "-"
 _BY_HAND = (
     "Times the figure of Ray used by hand: batched actors for chain and skew, a call per message for the rest. "
-    "For ping less is better:"
+    "For the pings less is better:"
 )
 _TWO_DECIMALS_ABOVE = 0.095
 """Below this a ratio is shown with two significant digits."""
@@ -76,8 +76,8 @@ def _median_cell(rows: Iterable[Row], workload: Workload, peer: str) -> str:
     if not done:
         return "error" if failed else _NONE
     text = _number(median(measures[workload.measure] for measures in done))
-    if workload.name == "ping":
-        text += f" / {_number(median(measures['p99_ms'] for measures in done))}"
+    if workload.beside:
+        text += f" / {_number(median(measures[workload.beside] for measures in done))}"
     return f"{text} ({failed} failed)" if failed else text
 
 

@@ -14,17 +14,21 @@ from pydantic import BaseModel
 
 __all__ = [
     "ARRAY_BYTES",
+    "ASKERS",
     "BULK",
     "CHAIN",
     "CPUS",
     "IO_IN_FLIGHT",
     "SKEW",
+    "SMALL_IN_FLIGHT",
     "WORKLOADS",
     "Array",
+    "Event",
     "Message",
     "Scale",
     "Workload",
     "arrays",
+    "events",
     "messages",
     "wait",
 ]
@@ -36,9 +40,17 @@ CPUS = 2
 """CPUs that every process is pinned to, and what Ray is told that the host has."""
 IO_IN_FLIGHT = 1_000
 """Awaits that a peer may have at the same time."""
+SMALL_IN_FLIGHT = 1_000
+"""Messages of the small workload that may be under way; what `run.send` of penguiray keeps to by itself."""
+ASKERS = 100
+"""Threads that ask at the same time in the workload of that name."""
 ARRAY_BYTES = 8_000_000
 """Size of one array of the bulk workload."""
 _WAIT_S = 0.02
+_USERS = 10_000
+"""Keys of the keyed workload."""
+_ZIPF = 1.1
+"""The user of rank r has so many events that they fall with r to this power; the first has a seventh of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Workload:
     """One row of work, in the sizes it is run in."""
 
     name: str
-    """Short name, also of the peers' functions: `run_<name>`."""
+    """Short name, also of the peers' functions: `run_<name>`, with `_` for `-`."""
     title: str
     """What is done."""
     unit: str
@@ -57,8 +69,15 @@ class Workload:
     """Messages a run; a peer that is much slower may get fewer, see `benchmarks.peers`."""
     hand: str = ""
     """Peer that stands for what one writes by hand on Ray; empty: none does."""
+    beside: str = ""
+    """Key of a second figure, shown behind the first; empty: none."""
     is_lower_better: bool = False
     """Whether the figure is a time."""
+
+    @property
+    def function(self) -> str:
+        """Name of the peers' functions for it."""
+        return f"run_{self.name.replace('-', '_')}"
 
 
 WORKLOADS = {
@@ -79,7 +98,37 @@ WORKLOADS = {
             "p50_ms",
             {"tiny": 20, "small": 200, "full": 1_000},
             hand="ray-actors",
+            beside="p99_ms",
             is_lower_better=True,
+        ),
+        Workload(
+            "ping-crowd",
+            f"{ASKERS} threads that each ask one message at a time through the 3 nodes of chain",
+            "ms, p50 / p99",
+            "p50_ms",
+            {"tiny": 200, "small": 2_000, "full": 10_000},
+            hand="ray-actors",
+            beside="p99_ms",
+            is_lower_better=True,
+        ),
+        Workload(
+            "ping-async",
+            "ping, asked inside an event loop",
+            "ms, p50 / p99",
+            "p50_ms",
+            {"tiny": 20, "small": 200, "full": 1_000},
+            hand="ray-actors",
+            beside="p99_ms",
+            is_lower_better=True,
+        ),
+        Workload(
+            "small",
+            f"the messages and nodes of chain in three actors, given one at a time, {SMALL_IN_FLIGHT:,} in flight",
+            "messages/s / CPU µs each",
+            "messages_per_s",
+            {"tiny": 400, "small": 10_000, "full": 100_000},
+            hand="ray-actors",
+            beside="cpu_us",
         ),
         Workload(
             "skew",
@@ -106,6 +155,13 @@ WORKLOADS = {
             hand="ray-actors",
         ),
         Workload(
+            "keyed",
+            f"count events by user, {_USERS:,} users by Zipf's law",
+            "events/s",
+            "events_per_s",
+            {"tiny": 2_000, "small": 100_000, "full": 1_000_000},
+        ),
+        Workload(
             "import",
             "importing the package in a fresh interpreter",
             "ms",
@@ -127,6 +183,13 @@ class Message(BaseModel):
     is_seen: bool
 
 
+class Event(BaseModel):
+    """What a user did, as streams of clicks have it."""
+
+    user: str
+    page: int
+
+
 def messages(n: int) -> list[Message]:
     """Make the inputs with ids 0 to n - 1."""
     return [Message(id=i, text=f"message {i}", score=i / 2, tags=["new", "blue"], is_seen=False) for i in range(n)]
@@ -139,6 +202,13 @@ def arrays(n: int) -> Iterator[Array]:
     """
     pool = [np.full(ARRAY_BYTES // 8, float(i)) for i in range(4)]
     return (pool[i % 4] for i in range(n))
+
+
+def events(n: int) -> list[Event]:
+    """Make n events, the same each time, whose users follow Zipf's law."""
+    weights = 1.0 / np.arange(1, _USERS + 1) ** _ZIPF
+    users = np.random.default_rng(1).choice(_USERS, size=n, p=weights / weights.sum())
+    return [Event(user=f"user {user}", page=page % 100) for page, user in enumerate(users.tolist())]
 
 
 def number(message: Message) -> Message:
