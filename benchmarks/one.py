@@ -56,7 +56,7 @@ def _measure(workload: str, peer: Peer, n: int) -> dict[str, float]:
         return time_import(peer.imports, n)
     with prepare_environment():
         module = importlib.import_module(f"benchmarks.peers.{peer.module}")
-        measures: dict[str, float] = getattr(module, f"run_{workload}")(n)
+        measures: dict[str, float] = getattr(module, WORKLOADS[workload].function)(n, **peer.options)
         return measures
 
 

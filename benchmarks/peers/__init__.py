@@ -1,8 +1,9 @@
-"""The peers: one module each, with `run_<workload>(n)` that gives measures. Listing them imports none of them."""
+"""The peers: modules with `run_<workload>(n)` that gives measures. Listing them imports none of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.workloads import WORKLOADS, Scale
 
@@ -23,6 +24,8 @@ class Peer:
     """What it is natural for; README.md says why the rest is left out."""
     imports: str = ""
     """Statement whose time is its import workload; empty: none."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the functions, where several peers share a module."""
     fewer: dict[str, int] = field(default_factory=dict)
     """By what its sizes are divided, where the peer is so slow that it would hold up the round."""
 
@@ -66,14 +69,26 @@ PEERS = {
             imports="from ray import serve",
             fewer={"chain": 200, "ping": 5},
         ),
-        Peer("penguiray-local", "penguiray, local", "penguiray_local", ("chain", "ping", "skew", "io", "bulk")),
+        Peer(
+            "penguiray-local",
+            "penguiray, local",
+            "penguiray_runs",
+            ("chain", "ping", "skew", "io", "bulk"),
+            options={"engine": "local"},
+        ),
         Peer(
             "penguiray",
             "penguiray",
-            "penguiray_fused",
+            "penguiray_runs",
             ("chain", "ping", "skew", "io", "bulk"),
             imports="import penguiray",
         ),
-        Peer("penguiray-stages", "penguiray, three stages", "penguiray_stages", ("chain", "ping", "skew", "bulk")),
+        Peer(
+            "penguiray-stages",
+            "penguiray, three stages",
+            "penguiray_runs",
+            ("chain", "ping", "skew", "bulk"),
+            options={"fuse": False},
+        ),
     )
 }

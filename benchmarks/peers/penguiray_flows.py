@@ -1,41 +1,53 @@
-"""The flows of penguiray, and how a run of one is measured; the same for every engine."""
+"""The flows of penguiray, the same for every engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 import penguiray as pr
-from benchmarks.measure import Measures, bandwidth, latency, throughput
 from benchmarks.workloads import (
+    CHAIN,
+    CPUS,
     IO_IN_FLIGHT,
+    SKEW,
     Array,
+    Event,
     Message,
     add_first,
     add_second,
     add_third,
-    crunch,
-    finish,
-    mark,
-    number,
-    prepare,
     wait,
-    weigh,
 )
 
-__all__ = ["bulk_flow", "chain_flow", "io_flow", "measure_array_flow", "measure_flow", "measure_ping", "skew_flow"]
+__all__ = ["Wishes", "bulk_flow", "chain_flow", "fold_flow", "io_flow", "key_flow", "skew_flow"]
 
-Engine = Literal["local", "ray"]
-
-
-def chain_flow(*, fuse: bool = True) -> pr.Flow[Message, Message]:
-    """Chain; `fuse=False` asks for three stages."""
-    return pr.Flow(_node(number, fuse) >> _node(weigh, fuse) >> _node(mark, fuse), name="chain")
+T = TypeVar("T")
 
 
-def skew_flow(*, fuse: bool = True) -> pr.Flow[Message, Message]:
-    """Skew; `fuse=False` asks for three stages."""
-    return pr.Flow(_node(prepare, fuse) >> _node(crunch, fuse) >> _node(finish, fuse), name="skew")
+class Wishes(TypedDict, total=False):
+    """How a peer differs from penguiray with every option unset."""
+
+    engine: Literal["local", "ray"]
+    """Unset: Ray."""
+    fuse: bool
+    """False: each node is a stage of its own, so every message makes three hops. Unset: neighbours share a replica."""
+    replicas: int
+    """Of each stage. Unset: penguiray shares the CPUs, so a fused chain has one for each."""
+    streams: bool
+    """False: processes talk by Ray's calls only, as between hosts. Unset: over sockets."""
+
+
+def chain_flow(**wishes: Unpack[Wishes]) -> pr.Flow[Message, Message]:
+    """Chain."""
+    first, second, third = (_node(function, wishes) for function in CHAIN)
+    return pr.Flow(first >> second >> third, name="chain", options=_options(wishes))
+
+
+def skew_flow(**wishes: Unpack[Wishes]) -> pr.Flow[Message, Message]:
+    """Skew."""
+    first, second, third = (_node(function, wishes) for function in SKEW)
+    return pr.Flow(first >> second >> third, name="skew", options=_options(wishes))
 
 
 def io_flow() -> pr.Flow[Message, Message]:
@@ -43,37 +55,65 @@ def io_flow() -> pr.Flow[Message, Message]:
     return pr.Flow(pr.node(concurrency=IO_IN_FLIGHT)(wait), name="io")
 
 
-def bulk_flow(*, fuse: bool = True) -> pr.Flow[Array, Array]:
-    """Bulk; `fuse=False` asks for three stages."""
-    return pr.Flow(_array_node(add_first, fuse) >> _array_node(add_second, fuse) >> _array_node(add_third, fuse))
+def bulk_flow(**wishes: Unpack[Wishes]) -> pr.Flow[Array, Array]:
+    """Bulk."""
+    graph = _node(add_first, wishes) >> _node(add_second, wishes) >> _node(add_third, wishes)
+    return pr.Flow(graph, name="bulk", options=_options(wishes))
 
 
-def measure_flow(flow: pr.Flow[Message, Message], engine: Engine, n: int, *, moved_by: int = 0) -> Measures:
-    """Throughput of `run.map` on a run that is ready."""
-    with flow.start(engine=engine) as run:
-        return throughput(lambda inputs: list(run.map(inputs)), n, moved_by=moved_by)
+def fold_flow() -> pr.Flow[Event, dict[str, int]]:
+    """Keyed as one sum, in one replica, given when the input ends.
+
+    The counts are exact: a run that loses the replica ends with an error, never with a part of them.
+    """
+    total: pr.Node[Event, dict[str, int]] = pr.fold(_no_counts, _add_event)
+    return pr.Flow(total, name="keyed")
 
 
-def measure_ping(flow: pr.Flow[Message, Message], engine: Engine, n: int) -> Measures:
-    """Latency of `run.ask` on a run that is ready."""
-    with flow.start(engine=engine) as run:
-        return latency(run.ask, n)
+def key_flow() -> pr.Flow[Event, tuple[str, int]]:
+    """Keyed by `ctx.emit(key=)`: the counts are spread over replicas, and each event gives its user's count so far.
+
+    A user's events are counted one at a time, in order, in one replica, so the largest count is the last. It holds as
+    long as no replica is lost: what a class node keeps is a cache, and one that takes another's place counts from 0.
+    """
+    return pr.Flow(_give_by_user >> pr.actor(replicas=CPUS)(_CountByUser)(), name="keyed")
 
 
-def measure_array_flow(flow: pr.Flow[Array, Array], engine: Engine, n: int) -> Measures:
-    """Bandwidth of `run.map` on a run that is ready."""
-    with flow.start(engine=engine) as run:
-
-        def through(inputs: Iterator[Array]) -> Iterator[Array]:
-            with run.map(inputs) as results:
-                yield from results
-
-        return bandwidth(through, n)
+def _no_counts() -> dict[str, int]:
+    return {}
 
 
-def _node(function: Callable[[Message], Message], fuse: bool) -> pr.Node[Message, Message]:
-    return pr.node(function) if fuse else pr.node(fuse=False)(function)
+def _add_event(counts: dict[str, int], event: Event) -> dict[str, int]:
+    counts[event.user] = counts.get(event.user, 0) + 1
+    return counts
 
 
-def _array_node(function: Callable[[Array], Array], fuse: bool) -> pr.Node[Array, Array]:
-    return pr.node(function) if fuse else pr.node(fuse=False)(function)
+@pr.node
+def _give_by_user(event: Event, ctx: pr.Context) -> Event | None:
+    ctx.emit(event, key=event.user)
+    return None
+
+
+class _CountByUser:
+    """Counts for as long as its replica lives, over all maps."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> tuple[str, int]:
+        """How many events of the user there were, this one included."""
+        count = self._counts[event.user] = self._counts.get(event.user, 0) + 1
+        return event.user, count
+
+
+def _node(function: Callable[[T], T], wishes: Wishes) -> pr.Node[T, T]:
+    made: pr.Node[T, T] = pr.node(function)
+    if "fuse" in wishes:
+        made = made.options(fuse=wishes["fuse"])
+    if "replicas" in wishes:
+        made = made.options(replicas=wishes["replicas"])
+    return made
+
+
+def _options(wishes: Wishes) -> pr.FlowOptions:
+    return pr.FlowOptions(streams=wishes.get("streams", True))
