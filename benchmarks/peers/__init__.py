@@ -43,6 +43,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("plain", "plain loop", "plain", ("chain", "skew", "io", "bulk")),
+        Peer("processes", "two bare processes", "processes", ("skew",)),
         Peer(
             "penguiflow",
             "Penguiflow",
