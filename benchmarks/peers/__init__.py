@@ -84,6 +84,8 @@ PEERS = {
             ("chain", "ping", "skew", "io", "bulk"),
             imports="import penguiray",
         ),
+        Peer("penguiray-one", "penguiray, one replica", "penguiray_runs", ("chain",), options={"replicas": 1}),
+        Peer("penguiray-two", "penguiray, two replicas", "penguiray_runs", ("chain",), options={"replicas": 2}),
         Peer(
             "penguiray-stages",
             "penguiray, three stages",
