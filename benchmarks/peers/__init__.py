@@ -42,7 +42,7 @@ class Peer:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("plain", "plain loop", "plain", ("chain", "skew", "io", "bulk")),
+        Peer("plain", "plain loop", "plain", ("chain", "skew", "io", "bulk", "keyed")),
         Peer("processes", "two bare processes", "processes", ("skew",)),
         Peer(
             "penguiflow",
@@ -61,7 +61,7 @@ PEERS = {
             fewer={"chain": 20, "io": 10},
         ),
         Peer("ray-batched", "Ray actors, batched by hand", "ray_batched", ("chain", "skew", "io")),
-        Peer("ray-data", "Ray Data", "ray_data", ("chain", "skew", "bulk"), imports="import ray.data"),
+        Peer("ray-data", "Ray Data", "ray_data", ("chain", "skew", "bulk", "keyed"), imports="import ray.data"),
         Peer(
             "ray-serve",
             "Ray Serve",
@@ -74,14 +74,14 @@ PEERS = {
             "penguiray-local",
             "penguiray, local",
             "penguiray_runs",
-            ("chain", "ping", "skew", "io", "bulk"),
+            ("chain", "ping", "skew", "io", "bulk", "keyed"),
             options={"engine": "local"},
         ),
         Peer(
             "penguiray",
             "penguiray",
             "penguiray_runs",
-            ("chain", "ping", "skew", "io", "bulk"),
+            ("chain", "ping", "skew", "io", "bulk", "keyed"),
             imports="import penguiray",
         ),
         Peer("penguiray-one", "penguiray, one replica", "penguiray_runs", ("chain",), options={"replicas": 1}),
@@ -93,5 +93,6 @@ PEERS = {
             ("chain", "ping", "skew", "bulk"),
             options={"fuse": False},
         ),
+        Peer("penguiray-keys", "penguiray, by key", "penguiray_keys", ("keyed",)),
     )
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks.measure import Measures, bandwidth, throughput
-from benchmarks.workloads import BULK, CHAIN, IO_IN_FLIGHT, SKEW, Array, Message, wait
+from benchmarks.measure import Measures, bandwidth, counting, throughput
+from benchmarks.workloads import BULK, CHAIN, IO_IN_FLIGHT, SKEW, Array, Event, Message, wait
 
 Function = Callable[[Message], Message]
 
@@ -32,6 +32,11 @@ def run_bulk(n: int) -> Measures:
     return bandwidth(_bulk, n)
 
 
+def run_keyed(n: int) -> Measures:
+    """Keyed by a dict."""
+    return counting(_count, n)
+
+
 def _loop(inputs: Sequence[Message], functions: tuple[Function, Function, Function]) -> list[Message]:
     first, second, third = functions
     return [third(second(first(message))) for message in inputs]
@@ -51,3 +56,10 @@ def _bulk(inputs: Iterator[Array]) -> Iterator[Array]:
     first, second, third = BULK
     for array in inputs:
         yield third(second(first(array)))
+
+
+def _count(inputs: Sequence[Event]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for event in inputs:
+        counts[event.user] = counts.get(event.user, 0) + 1
+    return counts

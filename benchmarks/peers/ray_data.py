@@ -11,9 +11,9 @@ from typing import Any
 
 import ray.data
 
-from benchmarks.measure import Measures, bandwidth, throughput
+from benchmarks.measure import Measures, bandwidth, counting, throughput
 from benchmarks.ray_session import ray_session
-from benchmarks.workloads import BULK, CHAIN, CPUS, SKEW, Array, Message
+from benchmarks.workloads import BULK, CHAIN, CPUS, SKEW, Array, Event, Message
 
 Function = Callable[[Message], Message]
 
@@ -36,6 +36,13 @@ def run_bulk(n: int) -> Measures:
     with ray_session():
         _quiet()
         return bandwidth(_bulk, n)
+
+
+def run_keyed(n: int) -> Measures:
+    """Keyed by `groupby` and `count`; of an event the user is its row."""
+    with ray_session():
+        _quiet()
+        return counting(_count, n)
 
 
 def _throughput(
@@ -73,6 +80,11 @@ def _bulk(inputs: Iterator[Array]) -> Iterator[Array]:
         data = data.map_batches(_array_call(function), batch_size=None)
     for batch in data.iter_batches(batch_size=None):
         yield batch["data"]
+
+
+def _count(inputs: Sequence[Event]) -> dict[str, int]:
+    data: Any = ray.data.from_items([{"user": event.user} for event in inputs])
+    return {row["user"]: row["count()"] for row in data.groupby("user").count().iter_rows()}
 
 
 def _array_call(function: Callable[[Array], Array]) -> Callable[[dict[str, Any]], dict[str, Any]]:
