@@ -39,6 +39,8 @@ class Peer:
         return n if scale == "tiny" else max(1, n // self.fewer.get(workload, 1))
 
 
+_PINGS = ("ping", "ping-crowd", "ping-async")
+
 PEERS = {
     peer.name: peer
     for peer in (
@@ -56,42 +58,51 @@ PEERS = {
             "ray-actors",
             "Ray actors, a call per message",
             "ray_actors",
-            ("chain", "ping", "skew", "io", "bulk"),
+            ("chain", *_PINGS, "small", "skew", "io", "bulk"),
             imports="import ray",
-            fewer={"chain": 20, "io": 10},
+            fewer={"chain": 20, "small": 20, "io": 10},
         ),
+        Peer("ray-one", "Ray, one actor for the whole chain", "ray_one", _PINGS),
         Peer("ray-batched", "Ray actors, batched by hand", "ray_batched", ("chain", "skew", "io")),
         Peer("ray-data", "Ray Data", "ray_data", ("chain", "skew", "bulk", "keyed"), imports="import ray.data"),
         Peer(
             "ray-serve",
             "Ray Serve",
             "ray_serve",
-            ("chain", "ping"),
+            ("chain", *_PINGS),
             imports="from ray import serve",
-            fewer={"chain": 200, "ping": 5},
+            fewer={"chain": 200, "ping": 5, "ping-crowd": 5, "ping-async": 5},
         ),
         Peer(
             "penguiray-local",
             "penguiray, local",
             "penguiray_runs",
-            ("chain", "ping", "skew", "io", "bulk", "keyed"),
+            ("chain", *_PINGS, "skew", "io", "bulk", "keyed"),
             options={"engine": "local"},
         ),
         Peer(
             "penguiray",
             "penguiray",
             "penguiray_runs",
-            ("chain", "ping", "skew", "io", "bulk", "keyed"),
+            ("chain", *_PINGS, "skew", "io", "bulk", "keyed"),
             imports="import penguiray",
         ),
         Peer("penguiray-one", "penguiray, one replica", "penguiray_runs", ("chain",), options={"replicas": 1}),
         Peer("penguiray-two", "penguiray, two replicas", "penguiray_runs", ("chain",), options={"replicas": 2}),
+        Peer("penguiray-calls", "penguiray, by calls", "penguiray_runs", _PINGS, options={"streams": False}),
         Peer(
             "penguiray-stages",
             "penguiray, three stages",
             "penguiray_runs",
-            ("chain", "ping", "skew", "bulk"),
+            ("chain", *_PINGS, "small", "skew", "bulk"),
             options={"fuse": False},
+        ),
+        Peer(
+            "penguiray-stages-calls",
+            "penguiray, three stages, by calls",
+            "penguiray_runs",
+            (*_PINGS, "small"),
+            options={"fuse": False, "streams": False},
         ),
         Peer("penguiray-keys", "penguiray, by key", "penguiray_keys", ("keyed",)),
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import ray
 
-from benchmarks.measure import Measures, bandwidth, latency, throughput
+from benchmarks.measure import Measures, bandwidth, latency, latency_async, latency_crowd, throughput
 from benchmarks.ray_session import ray_session
-from benchmarks.workloads import BULK, CHAIN, IO_IN_FLIGHT, SKEW, Array, Message, wait
+from benchmarks.workloads import BULK, CHAIN, IO_IN_FLIGHT, SKEW, SMALL_IN_FLIGHT, Array, Message, wait
 
 _ARRAYS_IN_FLIGHT = 8
 
@@ -49,13 +50,34 @@ def run_chain(n: int) -> Measures:
 def run_ping(n: int) -> Measures:
     """Ping: three calls whose references are passed on, one `ray.get`."""
     with ray_session():
-        first, second, third = (Step.remote(function) for function in CHAIN)
+        call = _three_calls(CHAIN)
+        return latency(lambda message: _got(call(message)), n)
 
-        def ask(message: Message) -> Message:
-            result: Message = ray.get(third.call.remote(second.call.remote(first.call.remote(message))))
+
+def run_ping_crowd(n: int) -> Measures:
+    """The same in many threads."""
+    with ray_session():
+        call = _three_calls(CHAIN)
+        return latency_crowd(lambda message: _got(call(message)), n)
+
+
+def run_ping_async(n: int) -> Measures:
+    """The same with an awaited reference."""
+    with ray_session():
+        call = _three_calls(CHAIN)
+
+        async def ask(message: Message) -> Message:
+            result: Message = await call(message)
             return result
 
-        return latency(ask, n)
+        return asyncio.run(latency_async(ask, n))
+
+
+def run_small(n: int) -> Measures:
+    """Small: three actors, so many messages in flight, as the pattern against too many pending calls says."""
+    with ray_session():
+        call = _three_calls(CHAIN)
+        return throughput(lambda inputs: list(_windowed(call, inputs, SMALL_IN_FLIGHT)), n, moved_by=1)
 
 
 def run_skew(n: int) -> Measures:
@@ -78,20 +100,35 @@ def run_io(n: int) -> Measures:
 
 
 def run_bulk(n: int) -> Measures:
-    """Bulk: three actors, some arrays in flight, as the pattern against too many pending calls says."""
+    """Bulk: three actors, some arrays in flight, by the same pattern."""
     with ray_session():
-        first, second, third = (Step.remote(function) for function in BULK)
+        call = _three_calls(BULK)
 
         def run(inputs: Iterator[Array]) -> Iterator[Array]:
-            pending: deque[Any] = deque()
-            for array in inputs:
-                if len(pending) == _ARRAYS_IN_FLIGHT:
-                    yield ray.get(pending.popleft())
-                pending.append(third.call.remote(second.call.remote(first.call.remote(array))))
-            while pending:
-                yield ray.get(pending.popleft())
+            return _windowed(call, inputs, _ARRAYS_IN_FLIGHT)
 
         return bandwidth(run, n)
+
+
+def _three_calls(functions: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """From a value to the reference of its result, by way of three new actors."""
+    first, second, third = (Step.remote(function) for function in functions)
+    return lambda value: third.call.remote(second.call.remote(first.call.remote(value)))
+
+
+def _got(ref: Any) -> Message:
+    result: Message = ray.get(ref)
+    return result
+
+
+def _windowed(call: Callable[[Any], Any], inputs: Iterable[Any], in_flight: int) -> Iterator[Any]:
+    pending: deque[Any] = deque()
+    for value in inputs:
+        if len(pending) == in_flight:
+            yield ray.get(pending.popleft())
+        pending.append(call(value))
+    while pending:
+        yield ray.get(pending.popleft())
 
 
 def _through(pools: Sequence[Sequence[Any]], inputs: Sequence[Message]) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from benchmarks.measure import Measures, latency, throughput
+from benchmarks.measure import Measures, latency, latency_async, latency_crowd, throughput
 from benchmarks.ray_session import ray_session
 from benchmarks.workloads import CHAIN, Message
 
@@ -62,12 +63,29 @@ def run_chain(n: int) -> Measures:
 def run_ping(n: int) -> Measures:
     """Ping by one request at a time."""
     with _pipeline() as handle:
+        return latency(lambda message: _ask(handle, message), n)
 
-        def ask(message: Message) -> Message:
-            result: Message = handle.remote(message).result()
+
+def run_ping_crowd(n: int) -> Measures:
+    """The same in many threads."""
+    with _pipeline() as handle:
+        return latency_crowd(lambda message: _ask(handle, message), n)
+
+
+def run_ping_async(n: int) -> Measures:
+    """Ping by awaited responses."""
+    with _pipeline() as handle:
+
+        async def ask(message: Message) -> Message:
+            result: Message = await handle.remote(message)
             return result
 
-        return latency(ask, n)
+        return asyncio.run(latency_async(ask, n))
+
+
+def _ask(handle: Any, message: Message) -> Message:
+    result: Message = handle.remote(message).result()
+    return result
 
 
 @contextmanager
