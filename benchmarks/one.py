@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
-import json
-import os
 import sys
-import traceback
-from typing import Any
 
+from benchmarks.alone import give_row
 from benchmarks.imports import time_import
+from benchmarks.measure import Measures
 from benchmarks.peers import PEERS, Peer
 from benchmarks.ray_session import prepare_environment
-from benchmarks.workloads import CPUS, WORKLOADS
+from benchmarks.workloads import WORKLOADS
 
 __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run it; the last line on stdout is the row, also when the peer failed.
+    """Run it; the last line on stdout is what it found, also when the peer failed.
 
     Returns:
         Exit status: 1 when the peer failed, else 0.
@@ -33,40 +30,16 @@ def main(arguments: list[str] | None = None) -> int:
     peer = PEERS[wishes.peer]
     if not peer.does(wishes.workload):
         parser.error(f"{peer.name} takes no part in {wishes.workload}")
-    row = _row(wishes.workload, peer, wishes.n or peer.size(wishes.workload, "tiny"))
-    sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.flush()
-    return 0 if row["error"] is None else 1
+    return give_row(lambda: _measure(wishes.workload, peer, wishes.n or peer.size(wishes.workload, "tiny")))
 
 
-def _row(workload: str, peer: Peer, n: int) -> dict[str, Any]:
-    row: dict[str, Any] = {"workload": workload, "peer": peer.name, "n": n, "measures": {}, "error": None}
-    row["cpus"] = _pin()
-    row["gc"] = {"is_enabled": gc.isenabled(), "threshold": gc.get_threshold(), "frozen": gc.get_freeze_count()}
-    try:
-        row["measures"] = _measure(workload, peer, n)
-    except Exception as error:  # noqa: BLE001 - any peer may fail in its own way, and the row says how
-        traceback.print_exc()
-        row["error"] = f"{type(error).__name__}: {error}"[:500]
-    return row
-
-
-def _measure(workload: str, peer: Peer, n: int) -> dict[str, float]:
+def _measure(workload: str, peer: Peer, n: int) -> Measures:
     if workload == "import":
         return time_import(peer.imports, n)
     with prepare_environment():
         module = importlib.import_module(f"benchmarks.peers.{peer.module}")
-        measures: dict[str, float] = getattr(module, WORKLOADS[workload].function)(n, **peer.options)
+        measures: Measures = getattr(module, WORKLOADS[workload].function)(n, **peer.options)
         return measures
-
-
-def _pin() -> list[int]:
-    """Keep this process and its children on the first `CPUS` CPUs, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        return []
-    cpus = sorted(os.sched_getaffinity(0))[:CPUS]
-    os.sched_setaffinity(0, cpus)
-    return cpus
 
 
 if __name__ == "__main__":
