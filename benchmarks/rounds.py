@@ -7,7 +7,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from benchmarks.alone import Row
 from benchmarks.host import describe, fingerprint
 from benchmarks.workloads import CPUS
 
-__all__ = ["add_options", "command_of", "read_rows", "run_rounds", "section", "update_readme"]
+__all__ = ["add_options", "command_of", "names_in", "read_rows", "run_rounds", "section", "update_readme"]
 
 C = TypeVar("C")
 """What is measured in one process."""
@@ -35,6 +35,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--table", type=Path, help="run nothing: print the table of this JSON-lines file")
     parser.add_argument("--readme", action="store_true", help="put the table into benchmarks/README.md")
+
+
+def names_in(known: Collection[str]) -> Callable[[str], list[str]]:
+    """A type of argument: some of these names, by commas."""
+
+    def names(text: str) -> list[str]:
+        wanted = [name for name in text.split(",") if name]
+        if strangers := [name for name in wanted if name not in known]:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(strangers)}; known are {', '.join(known)}")
+        return wanted
+
+    return names
 
 
 def command_of(wishes: argparse.Namespace, module: str) -> list[str]:

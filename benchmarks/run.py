@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from benchmarks.alone import Row, run_alone
 from benchmarks.peers import PEERS, Peer
-from benchmarks.rounds import add_options, command_of, read_rows, run_rounds, section, update_readme
+from benchmarks.rounds import add_options, command_of, names_in, read_rows, run_rounds, section, update_readme
 from benchmarks.table import markdown
 from benchmarks.workloads import WORKLOADS
 
@@ -37,19 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
-    parser.add_argument("--only", type=_names(WORKLOADS), default=list(WORKLOADS), help="workloads, by commas")
-    parser.add_argument("--peers", type=_names(PEERS), default=list(PEERS), help="peers, by commas")
+    parser.add_argument("--only", type=names_in(WORKLOADS), default=list(WORKLOADS), help="workloads, by commas")
+    parser.add_argument("--peers", type=names_in(PEERS), default=list(PEERS), help="peers, by commas")
     return parser
-
-
-def _names(known: dict[str, Any]) -> Any:
-    def names(text: str) -> list[str]:
-        wanted = [name for name in text.split(",") if name]
-        if strangers := [name for name in wanted if name not in known]:
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(strangers)}; known are {', '.join(known)}")
-        return wanted
-
-    return names
 
 
 def _run(wishes: argparse.Namespace) -> list[Row]:
