@@ -33,7 +33,7 @@ lossy: $(VENV)/test ## Tens of thousands of random graphs whose replicas die, in
 mutants: $(VENV)/test ## Plant bugs one at a time; fails if the tests that need no Ray miss one
 	$(BIN)/python tests/mutants/run.py $(PARTS)
 
-bench: $(VENV)/bench ## The workloads beside their peers; takes about half an hour
+bench: $(VENV)/bench ## The workloads beside their peers; takes an hour or more
 	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove what the other targets made

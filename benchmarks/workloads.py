@@ -50,7 +50,7 @@ _WAIT_S = 0.02
 _USERS = 10_000
 """Keys of the keyed workload."""
 _ZIPF = 1.1
-"""The user of rank r has so many events that they fall with r to this power; the first has a seventh of them."""
+"""The user of rank r has so many events that they fall with r to this power; the first has 15 % of them."""
 
 
 @dataclass(frozen=True, slots=True)
