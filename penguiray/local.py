@@ -20,9 +20,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from penguiray.clock import Clock, SystemClock
-from penguiray.errors import FlowError, PenguirayError, ReplicaLost
-from penguiray.graph.spec import FlowSpec
-from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
+from penguiray.errors import FlowError, PenguirayError, ReplicaLost, RunClosed
+from penguiray.graph.spec import FlowSpec, NodeSpec
+from penguiray.ingress.engine import EngineState, Signal, ThreadSignal, Update
 from penguiray.ingress.feed import is_loop_running
 from penguiray.ingress.ingress import Ingress
 from penguiray.interrupts import Uninterrupted
@@ -33,7 +33,8 @@ from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
 from penguiray.observe.watch import CallWatch, look_every_s
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan, Stage
-from penguiray.runtime.replica import NotOpened, Replica
+from penguiray.runtime.built import NotOpened
+from penguiray.runtime.replica import Replica
 
 __all__ = ["LocalEngine", "World", "shuffled"]
 
@@ -212,6 +213,39 @@ class LocalEngine:
     def signal(self) -> Signal:
         """A fresh signal for one call."""
         return _LoopSignal(self)
+
+    def update(self, new: NodeSpec) -> Update:
+        """Begin to put another version in the place of the node of that name."""
+        self._refuse_own_thread()
+        update = Update(self.signal())
+        self.call_soon(self._begin_update, new, update)
+        if self._loop.is_closed():
+            update.end(RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name))
+        return update
+
+    def _begin_update(self, new: NodeSpec, update: Update) -> None:
+        self._tasks.append(self._loop.create_task(self._update(new, update)))
+
+    async def _update(self, new: NodeSpec, update: Update) -> None:
+        plan, stage = self.plan.updated(new)
+        replicas = [replica for link, replica in self._replicas.items() if link.stage == stage.index]
+        try:
+            for replica in replicas:
+                replica.load(stage)
+                await replica.set_up_next_host()
+                await replica.open_next()
+            for replica in replicas:
+                await replica.switch()
+        except NotOpened as error:
+            for replica in replicas:
+                await replica.drop_next()
+            update.end(error.as_start_error())
+        except asyncio.CancelledError:
+            update.end(RunClosed(f"run {plan.name!r} was stopped", run=plan.name))
+            raise
+        else:
+            self.plan = plan
+            update.end(None)
 
     def stop(self, *, finish: bool) -> None:
         """End all replicas; a second caller waits until the first has done it."""

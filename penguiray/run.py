@@ -17,7 +17,7 @@ from penguiray.ingress.feed import Feed
 from penguiray.lifecycle import warn_in_loop
 from penguiray.observe.status import Status, status_of
 from penguiray.results import AsyncResults, Results
-from penguiray.sending import Sending
+from penguiray.updating import Updating
 
 __all__ = ["OnError", "Run"]
 
@@ -25,7 +25,7 @@ I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this pack
 O = TypeVar("O")  # noqa: E741 - the output of a flow
 
 
-class Run(Sending[I, O], Generic[I, O]):
+class Run(Updating[I, O], Generic[I, O]):
     """A running flow.
 
     1. `flow.start()` gives it at once; replicas start behind it.

@@ -16,7 +16,9 @@ from penguiray.actors.pool import Done, ReplicaPool, ask
 from penguiray.actors.registry import Admitted, admit, lead_name, replica_name
 from penguiray.actors.session import NAMESPACE, connect
 from penguiray.control.host_setup import HostSetups
-from penguiray.errors import PenguirayError, RunClosed
+from penguiray.errors import FlowError, PenguirayError, RunClosed
+from penguiray.graph.spec import NodeSpec
+from penguiray.ingress.engine import Update
 from penguiray.link.frame import LinkId
 from penguiray.plan.outline import spec_of
 from penguiray.plan.plan import Plan
@@ -132,6 +134,14 @@ class AttachedEngine(RayEngine):
     def open(self) -> None:
         """Begin to join the replicas."""
         begin(self)
+
+    def update(self, new: NodeSpec) -> Update:
+        """Only the process that started the run has what its successors are made of.
+
+        Raises:
+            FlowError: Always.
+        """
+        raise FlowError(f"run {self.plan.name!r} was started by another process, and only that can update {new.name!r}")
 
     def _place(self) -> ReplicaPool | None:
         pool = self._pool = AttachedPool(self._admitted)

@@ -32,13 +32,14 @@ from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
 from penguiray.actors.ship import Parcels
 from penguiray.actors.successors import Successors
+from penguiray.actors.updates import Updates, packed_stage
 from penguiray.clock import Clock, SystemClock
 from penguiray.control.host_setup import HostSetups
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
-from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
-from penguiray.graph.spec import FlowSpec
-from penguiray.ingress.engine import EngineState, Signal, ThreadSignal
+from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, RunClosed, StartError
+from penguiray.graph.spec import FlowSpec, NodeSpec
+from penguiray.ingress.engine import EngineState, Signal, ThreadSignal, Update
 from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.recovery import Recovery
 from penguiray.interrupts import Uninterrupted
@@ -101,6 +102,7 @@ class RayEngine:
         self._successors: Successors | None = None
         self._recovery: Recovery | None = None
         self._listening: Listening | None = None
+        self._updates: Updates | None = None
         self._hosts = HostSetups()
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare({})
@@ -168,6 +170,22 @@ class RayEngine:
         """A fresh signal for one call."""
         return ThreadSignal()
 
+    def update(self, new: NodeSpec) -> Update:
+        """Begin to put another version in the place of the node of that name.
+
+        Raises:
+            FlowError: The node cannot be pickled.
+        """
+        assert self._updates is not None  # the run is ready
+        updates, (plan, stage) = self._updates, self.plan.updated(new)
+        update, code = Update(self.signal()), packed_stage(plan, stage.index)
+        updates.expect(update)
+        self._events.put(lambda: updates.begin(update, plan, stage.index, code))
+        return update
+
+    def _use_updated(self, plan: Plan) -> None:
+        self.plan = plan
+
     def stop(self, *, finish: bool) -> None:
         """End all replicas and wait for that."""
         if not self._is_ending:
@@ -205,6 +223,8 @@ class RayEngine:
 
     def _end(self) -> None:
         self._is_ending = True
+        if self._updates is not None:
+            self._updates.close(RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name))
         try:
             self._links.close()
             if self._successors is not None:
@@ -240,6 +260,7 @@ class RayEngine:
         self._successors = Successors(
             self.plan, pool, self._hosts, post=self._events.put, ready=self._take_successor, lose=self._lose_successor
         )
+        self._updates = Updates(pool, post=self._events.put, lose=self._lose, use=self._use_updated)
         self._listening = Listening(pool, self.clock, post=self._events.put)
         self._recovery = Recovery(self.plan, self.ingress, self.lock, self._successors, self.clock)
 
@@ -415,6 +436,8 @@ class RayEngine:
             self._links.transport.replace(link, self._pool.peer(link))
         self._collect(link)
         self._recovery.ready(link)
+        if self._updates is not None:
+            self._updates.check(link)
 
     def _lose_successor(self, link: LinkId, error: BaseException | None) -> None:
         assert self._recovery is not None

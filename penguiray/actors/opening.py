@@ -14,7 +14,7 @@ from penguiray.control.reach import missing_module, why_not_importable
 from penguiray.errors import StartError
 from penguiray.link.frame import LinkId
 from penguiray.plan.plan import Plan
-from penguiray.runtime.replica import NotOpened
+from penguiray.runtime.built import NotOpened
 
 __all__ = ["Opening", "Step", "Told"]
 
@@ -45,8 +45,10 @@ class Opening:
         self.waiting = set(links)
         """Replicas that have not built their nodes."""
         for link in list(self.waiting):
-            wants_setup = any(node.has_host_setup for node in plan.stages[link.stage].nodes)
-            self._ask(link, "placed" if wants_setup else "opened")
+            self._ask(link, self._first_step(link))
+
+    def _first_step(self, link: LinkId) -> Step:
+        return "placed" if any(node.has_host_setup for node in self._plan.stages[link.stage].nodes) else "opened"
 
     def _ask(self, link: LinkId, step: Step) -> None:
         ask = {"placed": self.pool.host, "set up": self.pool.set_up_host, "opened": self.pool.open}[step]

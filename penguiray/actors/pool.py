@@ -26,9 +26,16 @@ from penguiray.observe.card import RunCard
 from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan, Stage
 
-__all__ = ["Done", "ReplicaPool", "ask", "hosts"]
+__all__ = ["Code", "Done", "ReplicaPool", "ask", "hosts"]
 
 Done = Callable[[LinkId, "Future[Any]"], None]
+
+Code = tuple[Any, list[int], list[Any]]
+"""A stage in Ray's store: its pickle, the numbers of its large arguments, and those."""
+
+
+_LEAD = LinkId(0, 0)
+"""The first replica, which bears the run's name."""
 
 
 class ReplicaPool:
@@ -40,7 +47,8 @@ class ReplicaPool:
         self.actors: dict[LinkId, Any] = {}
         """The actors that were created and not ended."""
         self._doors: dict[LinkId, Door] = {}
-        self._makers: dict[LinkId, Callable[..., Any]] = {}
+        self._codes: dict[int, Code] = {}
+        self._made_with: dict[LinkId, Code] = {}
         self._generations: dict[LinkId, int] = {}
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
@@ -53,35 +61,37 @@ class ReplicaPool:
         """
         refs = [ray.put(one) for one in large]
         for stage, (code, numbers) in zip(self._plan.stages, packed, strict=True):
-            ref, arguments = ray.put(code), [refs[number] for number in numbers]
+            self._codes[stage.index] = ray.put(code), numbers, [refs[number] for number in numbers]
             for number in range(stage.replicas):
-                is_lead = not self.actors
-                create = functools.partial(self._create, stage, number, is_lead, ref, numbers, arguments)
                 link = LinkId(stage.index, number)
-                self._makers[link] = create
-                self.actors[link] = claim(self._card, create) if is_lead else create()
+                create = functools.partial(self._create, link)
+                self.actors[link] = claim(self._card, create) if link == _LEAD else create()
+
+    def use_code(self, stage: int, code: Code) -> None:
+        """Create the successors of a stage's replicas with other code from now on."""
+        self._codes[stage] = code
+
+    def note_code(self, link: LinkId) -> None:
+        """A replica has changed over to the newest code."""
+        self._made_with[link] = self._codes[link.stage]
+
+    def is_outdated(self, link: LinkId) -> bool:
+        """Whether a replica has other code than the newest."""
+        return self._made_with[link] is not self._codes[link.stage]
 
     def replace(self, link: LinkId) -> None:
         """End an actor for good and create another one under its name; waits until Ray has freed that."""
         ray.kill(self.actors[link], no_restart=True)
         generation = self._generations[link] = self._generations.get(link, 0) + 1
-        self.actors[link] = create_again(functools.partial(self._makers[link], generation=generation))
+        self.actors[link] = create_again(functools.partial(self._create, link, generation=generation))
 
     def epoch_of(self, link: LinkId) -> int:
         """The epoch of what a replica sends now."""
         return epoch_of(self._card.epoch, link, self._generations.get(link, 0))
 
-    def _create(
-        self,
-        stage: Stage,
-        number: int,
-        is_lead: bool,
-        code: Any,
-        numbers: list[int],
-        arguments: list[Any],
-        *,
-        generation: int = 0,
-    ) -> Any:
+    def _create(self, link: LinkId, *, generation: int = 0) -> Any:
+        stage, number, is_lead = self._plan.stages[link.stage], link.replica, link == _LEAD
+        self._made_with[link] = code, numbers, arguments = self._codes[link.stage]
         title = f"{self._plan.name}/{stage.name}/{number}"
         outline = pack_outline(self._plan) if is_lead else None
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
@@ -96,7 +106,7 @@ class ReplicaPool:
             **_reserved(stage),
         )
         if door is not None:
-            self._doors[LinkId(stage.index, number)] = door
+            self._doors[link] = door
         return options.remote(
             title, code, self._plan.options, number, generation, self._card, outline, door, numbers, *arguments
         )

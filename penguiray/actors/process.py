@@ -13,7 +13,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -121,7 +121,7 @@ class ReplicaProcess:
 
     def set_up_host(self) -> None:
         """Call the nodes' `setup_host()`, for all replicas of the stage on this host."""
-        asyncio.run_coroutine_threadsafe(self._replica.set_up_host(), self._loop).result()
+        self._await(self._replica.set_up_host())
 
     def open(self, peers: Mapping[int, Sequence[Peer]], first: Any) -> None:
         """Connect to the next stages and to replica 0 of this one, build the nodes' objects, and begin to work."""
@@ -129,7 +129,7 @@ class ReplicaProcess:
         self._transport.connect(peers, self._loop)
         for stage, replicas in peers.items():
             self._replica.connect(stage, len(replicas))
-        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        self._await(self._open())
         gc.collect()
         gc.freeze()
         self._opened_at = self._clock.now()
@@ -138,6 +138,31 @@ class ReplicaProcess:
     async def _open(self) -> None:
         await self._replica.open()
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def load(self, stage: Stage) -> None:
+        """See `Replica.load`."""
+        self._on_loop(functools.partial(self._replica.load, stage)).result()
+
+    def set_up_next_host(self) -> None:
+        """See `Replica.set_up_next_host`."""
+        self._await(self._replica.set_up_next_host())
+
+    def open_next(self) -> None:
+        """See `Replica.open_next`."""
+        self._await(self._replica.open_next())
+        gc.collect()
+        gc.freeze()
+
+    def switch(self) -> None:
+        """See `Replica.switch`."""
+        self._await(self._replica.switch())
+
+    def drop_next(self) -> None:
+        """See `Replica.drop_next`."""
+        self._await(self._replica.drop_next())
+
+    def _await(self, step: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(step, self._loop).result()
 
     async def _run(self) -> None:
         try:

@@ -74,7 +74,7 @@ class ReplicaActor:
     @ray.method(concurrency_group="control")
     def host(self) -> str:
         """Ray's id of the host that it was placed on."""
-        return str(ray.get_runtime_context().get_node_id())
+        return _host()
 
     @ray.method(concurrency_group="control")
     def set_up_host(self) -> None:
@@ -85,6 +85,32 @@ class ReplicaActor:
     def open(self, peers: Mapping[int, Sequence[Peer]], first: Any) -> None:
         """See `ReplicaProcess.open`."""
         self._process.open(peers, first)
+
+    @ray.method(concurrency_group="control")
+    def load(self, code: bytes, large: Sequence[int], *packed: Packed) -> str:
+        """Get another version of the stage, see `ReplicaProcess.load`; gives Ray's id of the host."""
+        self._process.load(unpack_stage(code, large, packed))
+        return _host()
+
+    @ray.method(concurrency_group="control")
+    def set_up_next_host(self) -> None:
+        """See `Replica.set_up_next_host`."""
+        self._process.set_up_next_host()
+
+    @ray.method(concurrency_group="control")
+    def open_next(self) -> None:
+        """See `Replica.open_next`."""
+        self._process.open_next()
+
+    @ray.method(concurrency_group="control")
+    def switch(self) -> None:
+        """See `Replica.switch`."""
+        self._process.switch()
+
+    @ray.method(concurrency_group="control")
+    def drop_next(self) -> None:
+        """See `Replica.drop_next`."""
+        self._process.drop_next()
 
     @ray.method(concurrency_group="control")
     def who(self) -> tuple[RunCard, float]:
@@ -172,3 +198,7 @@ class ReplicaActor:
     def stop(self, finish: bool) -> None:
         """See `ReplicaProcess.stop`."""
         self._process.stop(finish=finish)
+
+
+def _host() -> str:
+    return str(ray.get_runtime_context().get_node_id())

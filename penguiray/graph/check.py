@@ -11,7 +11,7 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.graph.spec import Edge, FlowSpec, NodeSpec, Shape
 from penguiray.graph.types import accepts, show, union_members
 
-__all__ = ["check_flow", "check_name", "order"]
+__all__ = ["check_edges", "check_flow", "check_name", "order"]
 
 
 def check_flow(shape: Shape, name: str, options: FlowOptions, back: Sequence[Back] = ()) -> FlowSpec:
@@ -25,10 +25,19 @@ def check_flow(shape: Shape, name: str, options: FlowOptions, back: Sequence[Bac
     _check_names(shape, name)
     order(shape, name)
     shape = with_back_edges(shape, back, options.max_hops, name)
+    check_edges(shape, name)
+    return FlowSpec(name, shape, options)
+
+
+def check_edges(shape: Shape, name: str) -> None:
+    """Check that what each node gives fits the nodes that it leads to.
+
+    Raises:
+        FlowError: It does not.
+    """
     for edge in shape.edges:
         _check_edge(edge, shape, name)
     _check_attempts(shape, name)
-    return FlowSpec(name, shape, options)
 
 
 def check_name(name: str) -> None:

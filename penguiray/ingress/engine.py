@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 from penguiray.clock import Clock
+from penguiray.graph.spec import NodeSpec
 from penguiray.ingress.ingress import Ingress
 from penguiray.observe.watch import CallWatch
 from penguiray.plan.plan import Plan
 
-__all__ = ["Engine", "EngineState", "Signal", "ThreadSignal"]
+__all__ = ["Engine", "EngineState", "Signal", "ThreadSignal", "Update"]
 
 EngineState = Literal["starting", "running", "stopped", "failed"]
 
@@ -72,9 +73,36 @@ class Engine(Protocol):
         """A fresh signal for one call."""
         ...
 
+    def update(self, new: NodeSpec) -> Update:
+        """Begin to put another version in the place of the node of that name.
+
+        Raises:
+            FlowError: The node cannot be pickled, or the run is not this process's.
+        """
+        ...
+
     def stop(self, *, finish: bool) -> None:
         """End all replicas and wait for that; with `finish` their nodes' `close()` is called first. Idempotent."""
         ...
+
+
+class Update:
+    """What becomes of an update of a node, for who waits for it."""
+
+    def __init__(self, signal: Signal) -> None:
+        """It has not ended; `signal` is set when it has."""
+        self.signal = signal
+        """Set at the end."""
+        self.is_done = False
+        """Whether it has ended."""
+        self.error: Exception | None = None
+        """Why the run goes on as before, if it does."""
+
+    def end(self, error: Exception | None) -> None:
+        """It has ended; from any thread."""
+        self.error = error
+        self.is_done = True
+        self.signal.set()
 
 
 class ThreadSignal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penguiray.draw.amounts import counted
 from penguiray.graph.policies import Batch, FlowOptions
@@ -176,6 +176,14 @@ class Plan:
                 found.add(index)
                 waiting += [edge.target for edge in self.stages[index].edges]
         return frozenset(found)
+
+    def updated(self, new: NodeSpec) -> tuple[Plan, Stage]:
+        """The plan with another version of the node of that name; gives the stage, too, that has it."""
+        stage = next(stage for stage in self.stages if any(node.name == new.name for node in stage.nodes))
+        nodes = tuple(new if node.name == new.name else node for node in stage.nodes)
+        stage = replace(stage, nodes=nodes)
+        stages = (*self.stages[: stage.index], stage, *self.stages[stage.index + 1 :])
+        return replace(self, stages=stages), stage
 
     @property
     def begins_anew(self) -> bool:

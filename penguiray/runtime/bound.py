@@ -116,7 +116,15 @@ class BoundNode:
     )  # fmt: skip
 
     def __init__(
-        self, spec: NodeSpec, *, epoch: int, clock: Clock, destinations: Mapping[str, int], cancelled: Cancelled
+        self,
+        spec: NodeSpec,
+        *,
+        epoch: int,
+        clock: Clock,
+        destinations: Mapping[str, int],
+        cancelled: Cancelled,
+        count: NodeCount | None = None,
+        permits: Permits | None = None,
     ) -> None:
         """Prepare; `open` builds it.
 
@@ -126,10 +134,13 @@ class BoundNode:
             clock: Where time comes from.
             destinations: Nodes that its messages may be sent to, each with the name of the way.
             cancelled: Inputs that were given up.
+            count: What it did so far. None: nothing.
+            permits: Permits to begin calls, where the node has a rate.
         """
         self.spec = spec
         self.destinations = destinations
-        self.count = NodeCount()
+        self.count = NodeCount() if count is None else count
+        """What it did so far."""
         retry = spec.options.retry_or_none
         self.budget = None if retry is None else RetryBudget(retry)
         self.subflows = Subflows(spec.name)
@@ -138,8 +149,8 @@ class BoundNode:
         """Its calls that are under way."""
         self.cancelled = cancelled
         """Inputs that were given up."""
-        self.permits: Permits | None = None
-        """Permits to begin calls, where the node has a rate; set by its replica."""
+        self.permits = permits
+        """Permits to begin calls, where the node has a rate."""
         self._epoch = epoch
         self._clock = clock
         self._context = spec.signature.context

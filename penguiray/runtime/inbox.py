@@ -53,6 +53,8 @@ class Inbox:
         self._quarantine: Quarantine[_Waiting] | None = Quarantine(on_suspect) if on_suspect is not None else None
         self._filled = asyncio.Event()
         self._is_closed = False
+        self.is_paused = False
+        """Whether nothing is given for now, as if no more would come, though frames may."""
         self.is_abandoned = False
         """Whether the replica is ending without finishing what it holds."""
 
@@ -155,6 +157,15 @@ class Inbox:
         self._is_closed = True
         self._filled.set()
 
+    def pause(self) -> None:
+        """Give nothing more for now: the worker ends when it has finished what it took."""
+        self.is_paused = True
+        self._filled.set()
+
+    def resume(self) -> None:
+        """Another worker takes from now on."""
+        self.is_paused = False
+
     def abandon(self) -> None:
         """The replica ends now: what was not finished will not be."""
         self.is_abandoned = True
@@ -176,8 +187,11 @@ class Inbox:
         return None
 
     async def take(self, limit: int) -> Messages | Control | None:
-        """Wait for messages and take at most `limit` of them, or one control word; None when closed and empty."""
-        while self._first() is None:
+        """Wait for messages and take at most `limit` of them, or one control word.
+
+        None when it is closed and empty, or paused.
+        """
+        while self._first() is None and not self.is_paused:
             if self._is_closed and self.is_empty:
                 return None
             self._filled.clear()
@@ -187,7 +201,7 @@ class Inbox:
     def take_nowait(self, limit: int) -> Messages | Control | None:
         """Like `take`, but None when nothing can be taken."""
         lane = self._first()
-        if lane is None:
+        if lane is None or self.is_paused:
             return None
         first = lane[0]
         messages = first.messages

@@ -1,8 +1,8 @@
 """One member of a stage: wires inbox, worker and outbox together, and holds no decision itself.
 
 Life: 1. `set_up_host` prepares the host, in one replica for all that are there. 2. `open` builds the nodes' objects.
-3. `run` works until `finish` or `stop`. 4. `finish` lets it end what it holds; `stop` does not. 5. `close` calls the
-objects' `close()`.
+3. `run` works until `finish` or `stop`; meanwhile another version of the nodes may be loaded, opened, and switched to.
+4. `finish` lets it end what it holds; `stop` does not. 5. `close` calls the objects' `close()`.
 """
 
 from __future__ import annotations
@@ -14,52 +14,30 @@ from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 
 from penguiray.clock import Clock
-from penguiray.errors import StartError
-from penguiray.graph.inside import CallKind, enter_node
+from penguiray.graph.inside import enter_node
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.ids import first_call
 from penguiray.link.message import Messages
 from penguiray.link.peers import Held
+from penguiray.link.report import NodeCount
 from penguiray.link.running import RunningCall
 from penguiray.link.sender import Sender
 from penguiray.link.transport import Transport
 from penguiray.plan.plan import Stage
-from penguiray.runtime.batch_worker import BatchWorker
 from penguiray.runtime.bound import BoundNode
+from penguiray.runtime.built import BuiltStage
 from penguiray.runtime.cancelled import Cancelled
-from penguiray.runtime.column_worker import ColumnWorker
-from penguiray.runtime.executor import Executor, InlineExecutor, ThreadExecutor
-from penguiray.runtime.fold_worker import FoldWorker
 from penguiray.runtime.inbox import Inbox
-from penguiray.runtime.join_worker import JoinWorker
 from penguiray.runtime.outbox import Outbox
 from penguiray.runtime.permits import Permits, RateKeeper
 from penguiray.runtime.rate import Grant
-from penguiray.runtime.task_worker import TaskWorker
-from penguiray.runtime.work import Bench, Worker
 
-__all__ = ["AskFirst", "NotOpened", "Replica"]
+__all__ = ["AskFirst", "Replica"]
 
 AskFirst = Callable[[int, int, int], Awaitable[Grant]]
 """Asks replica 0: place of the node in the stage, calls begun, calls that wait."""
-
-
-class NotOpened(Exception):
-    """A node's constructor or `setup()` raised; carries that to whoever waits for the replica."""
-
-    def __init__(self, node: str, where: str, error: CarriedError) -> None:
-        super().__init__(node, where, error)
-        self.node = node
-        self.where = where
-        self.error = error
-
-    def as_start_error(self, which: str = "") -> StartError:
-        """What the caller is told, with the user's exception as its cause; `which` tells replicas apart."""
-        told = StartError(f"node {self.node!r} ({self.where}) did not start{which}: {self.error}", node=self.node)
-        told.__cause__ = self.error.restore()
-        return told
 
 
 class Replica:
@@ -96,15 +74,12 @@ class Replica:
             is_successor: Whether it takes the place of one that was lost.
         """
         self._cancelled = Cancelled()
-        self._nodes = [
-            BoundNode(node, epoch=epoch, clock=clock, destinations=stage.destinations, cancelled=self._cancelled)
-            for node in stage.nodes
-        ]
+        self._stage = stage
+        self._epoch, self._clock, self._rng, self._inline = epoch, clock, rng, inline
         self.rates: dict[int, RateKeeper] = {}
         """Counts of the nodes that have a rate, by their places in the stage, if this is replica 0 of the stage."""
-        self._limit_rates(ask_first, clock, rng, is_successor=is_successor)
-        self._executor = _executor(stage, inline=inline)
-        self._kind: CallKind = "async" if stage.last.signature.is_async else "sync"
+        self._permits: dict[int, Permits] = {}
+        self._limit_rates(ask_first, is_successor=is_successor)
         overlaps = stage.concurrency > 1 or any(node.options.retry_or_none for node in stage.nodes)
         gathers = stage.is_fold or stage.is_join
         self._inbox = Inbox(one_of_a_key=overlaps and not gathers, on_suspect=None if gathers else self._begin)
@@ -112,23 +87,42 @@ class Replica:
         """Epochs of senders that were replaced, of which nothing is taken."""
         self.sender = Sender(transport, options, epoch=own_epoch or epoch, source=stage.index)
         """Links to the next stages; see `connect`."""
-        self._stage = stage
-        counters = {node.spec.name: node.count for node in self._nodes}
+        self._counts = {node.name: NodeCount() for node in stage.nodes}
         self.outbox = Outbox(
             stage,
             self.sender,
-            counters,
+            self._counts,
             self._cancelled,
             on_news,
             clock=clock,
-            has_more=_never if inline else lambda: self._worker.has_more,
+            has_more=_never if inline else lambda: self._built.worker.has_more,
             retention_bytes=options.retention_bytes,
             on_end=self._inbox.end if self._inbox.one_of_a_key else None,
             on_known=self._inbox.note_known,
         )
         """What it gave and has not handed over yet."""
-        bench = Bench(stage, self._nodes, self._inbox, self.outbox, self._cancelled, self._executor, clock, rng)
-        self._worker = _worker(bench)
+        self._built = self._build(stage)
+        self._next: BuiltStage | None = None
+        self._has_switched = asyncio.Event()
+
+    def _build(self, stage: Stage) -> BuiltStage:
+        """A version of the stage: counts and permits are the same for all of them."""
+        nodes = [
+            BoundNode(
+                node,
+                epoch=self._epoch,
+                clock=self._clock,
+                destinations=stage.destinations,
+                cancelled=self._cancelled,
+                count=self._counts[node.name],
+                permits=self._permits.get(place),
+            )
+            for place, node in enumerate(stage.nodes)
+        ]
+        return BuiltStage(
+            stage, nodes, self._inbox, self.outbox, self._cancelled,
+            clock=self._clock, rng=self._rng, inline=self._inline,
+        )  # fmt: skip
 
     def _begin(self, root: int, message_id: int) -> None:
         """A message that replicas may die of is next: what ends is told to the inbox from now on."""
@@ -140,43 +134,32 @@ class Replica:
         is_back = any(edge.back is not None for edge in self._stage.edges if edge.target == target)
         self.sender.connect(target, replicas, is_back=is_back)
 
-    def _limit_rates(self, ask_first: AskFirst | None, clock: Clock, rng: random.Random, *, is_successor: bool) -> None:
-        for place, node in enumerate(self._nodes):
-            rate = node.spec.options.rate_or_none
+    def _limit_rates(self, ask_first: AskFirst | None, *, is_successor: bool) -> None:
+        for place, node in enumerate(self._stage.nodes):
+            rate = node.options.rate_or_none
             if rate is None:
                 continue
             if ask_first is None:
-                self.rates[place] = RateKeeper(rate, clock, is_successor=is_successor)
+                self.rates[place] = RateKeeper(rate, self._clock, is_successor=is_successor)
             ask = self.rates[place].ask_here if ask_first is None else partial(ask_first, place)
-            node.permits = Permits(node.spec.name, rate, ask, clock, rng)
+            self._permits[place] = Permits(node.name, rate, ask, self._clock, self._rng)
 
     async def set_up_host(self) -> None:
-        """Call the nodes' `setup_host()`, for all replicas of the stage on this host.
-
-        Raises:
-            NotOpened: One of them raised.
-        """
-        for node in self._nodes:
-            await _opened(node, node.set_up_host(self._executor))
+        """See `BuiltStage.set_up_host`."""
+        await self._built.set_up_host()
 
     async def open(self) -> None:
-        """Build the nodes' objects.
-
-        Raises:
-            NotOpened: A constructor or `setup()` raised.
-        """
-        enter_node(self._kind)
-        for node in self._nodes:
-            await _opened(node, node.open(self._executor))
+        """See `BuiltStage.open`."""
+        await self._built.open()
 
     async def run(self) -> None:
         """Work until the end."""
-        enter_node(self._kind)
-        pumps = [node.permits.run() for node in self._nodes if node.permits is not None]
+        enter_node(self._built.kind)
+        pumps = [permits.run() for permits in self._permits.values()]
         if not pumps:
-            await self._worker.run()
+            await self._work()
             return
-        tasks = [asyncio.create_task(one) for one in (self._worker.run(), *pumps)]
+        tasks = [asyncio.create_task(one) for one in (self._work(), *pumps)]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -186,9 +169,51 @@ class Replica:
         for task in done:
             await task
 
+    async def _work(self) -> None:
+        while True:
+            await self._built.worker.run()
+            if self._next is None or not self._inbox.is_paused:
+                return
+            self._built, self._next = self._next, None
+            self._inbox.resume()
+            self._has_switched.set()
+
+    # -- another version of its nodes
+
+    def load(self, stage: Stage) -> None:
+        """Get another version of the stage, which `set_up_next_host` and `open_next` build beside the present one."""
+        self._next = self._build(stage)
+
+    async def set_up_next_host(self) -> None:
+        """Call `setup_host()` of the next version; see `BuiltStage.set_up_host`."""
+        if self._next is not None:
+            await self._next.set_up_host()
+
+    async def open_next(self) -> None:
+        """Build the nodes' objects of the next version; see `BuiltStage.open`."""
+        following = self._next
+        if following is not None:
+            await following.open()
+            if self._next is not following:  # it was dropped meanwhile
+                await following.close()
+
+    async def switch(self) -> None:
+        """Go on with the next version once what is under way is finished; the present one is closed then."""
+        before = self._built
+        self._has_switched.clear()
+        self._inbox.pause()
+        await self._has_switched.wait()
+        await before.close()
+
+    async def drop_next(self) -> None:
+        """Go on as before: the next version will not be used."""
+        dropped, self._next = self._next, None
+        if dropped is not None:
+            await dropped.close()
+
     def running(self) -> list[RunningCall]:
-        """The calls that are under way; may be asked from any one thread, also while the loop is held up."""
-        return [call for node in self._nodes for call in node.running.look()]
+        """See `BuiltStage.running`."""
+        return self._built.running()
 
     def receive(self, frame: Frame, on_taken: Callable[[Feedback], None]) -> None:
         """Take a frame in; feedback is given when it has left the inbox."""
@@ -200,7 +225,7 @@ class Replica:
             frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
 
         def taken() -> None:
-            on_taken(Feedback(sequence, self._worker.service_s))
+            on_taken(Feedback(sequence, self._built.worker.service_s))
 
         self._inbox.put(frame, taken)
 
@@ -212,11 +237,11 @@ class Replica:
         """Drop what waits of inputs that were given up, and cancel async code that works on them."""
         self._inbox.drop(self._cancelled)
         self.outbox.drop_cancelled()
-        self._worker.cancel()
+        self._built.worker.cancel()
 
     def held(self) -> Held:
         """How many reports tell of all that is finished by now, and the ids of the messages that it holds besides."""
-        return self.outbox.told, [*self._inbox.held(), *self._worker.held(), *self.outbox.held()]
+        return self.outbox.told, [*self._inbox.held(), *self._built.worker.held(), *self.outbox.held()]
 
     def attach(self, ingress: int, on_news: Callable[[], None]) -> None:
         """Keep news apart for one more process that sends inputs; see `Outbox.attach`."""
@@ -237,7 +262,7 @@ class Replica:
         for root, message_id in zip(frame.messages.roots, frame.messages.ids, strict=True):
             self.outbox.refuse(root, message_id, carried)
         self.outbox.flush()
-        on_taken(Feedback(frame.sequence, self._worker.service_s))
+        on_taken(Feedback(frame.sequence, self._built.worker.service_s))
 
     def on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         """A frame of this replica was taken by its receiver."""
@@ -252,20 +277,10 @@ class Replica:
         self._inbox.abandon()
 
     async def close(self) -> None:
-        """Call the nodes' `close()`, last node first, and let the threads go."""
-        enter_node(self._kind)
-        try:
-            for node in reversed(self._nodes):
-                await node.close(self._executor)
-        finally:
-            self._executor.close()
-
-
-async def _opened(node: BoundNode, step: Awaitable[None]) -> None:
-    try:
-        await step
-    except Exception as error:
-        raise NotOpened(node.spec.name, node.spec.where, CarriedError.of(error)) from error
+        """See `BuiltStage.close`."""
+        if self._next is not None:
+            await self.drop_next()
+        await self._built.close()
 
 
 def _never() -> bool:
@@ -275,25 +290,3 @@ def _never() -> bool:
 
 def _nothing() -> None:
     """Nobody waits for the word to be taken."""
-
-
-def _worker(bench: Bench) -> Worker:
-    last = bench.stage.last
-    if bench.stage.is_fold:
-        return FoldWorker(bench)
-    if bench.stage.is_join:
-        return JoinWorker(bench)
-    if last.options.batch:
-        return BatchWorker(bench)
-    limits = (node.options.timeout_or_none or node.options.rate_or_none for node in bench.stage.nodes)
-    overlaps = bench.stage.concurrency > 1 or any(limits)
-    if overlaps or last.signature.is_async:
-        return TaskWorker(bench)
-    return ColumnWorker(bench)
-
-
-def _executor(stage: Stage, *, inline: bool) -> Executor:
-    is_limited = any(node.options.timeout_or_none for node in stage.nodes)
-    if stage.last.signature.is_async or (inline and not is_limited):
-        return InlineExecutor()
-    return ThreadExecutor(stage.concurrency, name=stage.name)

@@ -44,6 +44,7 @@ JOINS = ("conformance/test_joins.py", "conformance/test_incomplete_joins.py")
 CANCELLING = ("conformance/test_cancelling.py",)
 IDS = ("unit/link/test_ids.py",)
 SENT_AGAIN = ("unit/ingress/test_sent_again.py",)
+UPDATES = ("conformance/test_updates.py",)
 LOSSY = ("property/test_lossy_graphs.py",)
 ATTEMPTS = (
     "property/test_lossy_graphs.py::test_where_a_node_gives_other_messages_each_time_all_that_comes_of_an_input_is_of_one_attempt",
@@ -344,6 +345,23 @@ MUTANTS = (
     Mutant(
         "completion", "the end of a group is said again to a join that was cut off", "ingress/ingress.py",
         "self._joins.close_again(replica.stage)", "pass", LOSSY,
+    ),
+    # -- updates
+    Mutant(
+        "updates", "what is under way is finished before another version goes on", "runtime/inbox.py",
+        "if lane is None or self.is_paused:", "if lane is None:", UPDATES,
+    ),
+    Mutant(
+        "updates", "the old version is closed", "runtime/replica.py",
+        "await before.close()", "pass", UPDATES,
+    ),
+    Mutant(
+        "updates", "counts go on", "runtime/replica.py",
+        "count=self._counts[node.name],", "count=NodeCount(),", UPDATES,
+    ),
+    Mutant(
+        "updates", "options that are unset stay as they are", "graph/update.py",
+        "new = replace(new, options=_with_unset(new.options, old.options))", "pass", UPDATES,
     ),
     # -- ids
     Mutant(

@@ -260,6 +260,9 @@ def sync_calls() -> None:
         assert_type(run.dead_letters(), list[pr.DeadLetter])
         run.ask(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the flow takes a text
         assert_type(run.cancel("trace"), int)
+        run.update(split, split.options(timeout_s=3))
+        run.update("embed", embed("large"))
+        run.update("embed", split.spec)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # wants a node
         run.wait_ready(timeout_s=3)
         run.drain()
         run.stop()
@@ -313,6 +316,7 @@ async def async_calls() -> None:
             assert_type(result, Vector)
         async for trace_id, either in run.aresults(with_trace=True, on_error="yield"):
             assert_type((trace_id, either), tuple[str, Vector | Exception])
+        await run.aupdate(split, split)
         await run.await_ready()
         await run.adrain()
         await run.astop()

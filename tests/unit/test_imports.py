@@ -18,12 +18,13 @@ LAYERS = (
     {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
     {"local", "actors", "explain"},
-    {"flow", "run", "sending", "lifecycle", "names", "results", "config"},
+    {"flow", "run", "updating", "sending", "lifecycle", "names", "results", "config"},
     {"compat", "testing", "ui", "demo"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIBLINGS = {
-    ("ingress", "observe"), ("ingress", "control"), ("run", "results"), ("run", "sending"), ("run", "lifecycle"),
+    ("ingress", "observe"), ("ingress", "control"), ("run", "results"), ("run", "updating"), ("run", "lifecycle"),
+    ("updating", "sending"), ("updating", "lifecycle"),
     ("sending", "results"), ("sending", "lifecycle"), ("lifecycle", "config"), ("flow", "run"), ("flow", "results"),
     ("flow", "config"), ("flow", "names"), ("flow", "lifecycle"), ("names", "lifecycle"), ("names", "config"),
     ("ui", "demo"),

@@ -1,0 +1,172 @@
+"""Another version of a node in a run that works: every replica builds it beside the present one, then all change over.
+
+    load, set_up_next_host, open_next ──> in all replicas ──> switch ──> done
+                                     └──> one fails, or is lost ──> drop_next in all: the run goes on as before
+
+All of it runs on the engine's thread: each answer of Ray's posts the next step to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+import ray
+
+from penguiray.actors.lost import GONE
+from penguiray.actors.opening import Opening, Step, Told
+from penguiray.actors.pool import Code, ReplicaPool, ask
+from penguiray.actors.ship import Parcels
+from penguiray.control.host_setup import HostSetups
+from penguiray.errors import FlowError, PenguirayError, StartError
+from penguiray.ingress.engine import Update
+from penguiray.link.frame import LinkId
+from penguiray.plan.plan import Plan
+
+__all__ = ["Updates", "packed_stage"]
+
+Post = Callable[[Callable[[], None]], None]
+
+
+class Lose(Protocol):
+    """Goes on without a replica."""
+
+    def __call__(self, link: LinkId, error: BaseException | None, *, by_us: bool = False) -> None:
+        """It was lost, or is ended by us."""
+        ...
+
+
+def packed_stage(plan: Plan, stage: int) -> Code:
+    """A stage's code in Ray's store; may be called from any thread.
+
+    Raises:
+        FlowError: A node cannot be pickled.
+    """
+    parcels = Parcels(plan.options.inline_limit_bytes)
+    code, numbers = parcels.pack(plan)[stage]
+    return ray.put(code), numbers, [ray.put(parcels.large[number]) for number in numbers]
+
+
+class _Building(Opening):
+    """Replicas that build the next version of their nodes."""
+
+    def __init__(self, plan: Plan, pool: ReplicaPool, code: Code, told: Told, links: Iterable[LinkId]) -> None:
+        self.plan = plan
+        """The plan with the next version."""
+        self._code = code
+        super().__init__(plan, pool, told, HostSetups(), links)
+
+    def _ask(self, link: LinkId, step: Step) -> None:
+        actor = self.pool.actors[link]
+        if step == "placed":
+            ref, numbers, large = self._code
+            ask(actor.load, link, lambda link, done: self._told("placed", link, done), ref, numbers, *large)
+        else:
+            method = actor.set_up_next_host if step == "set up" else actor.open_next
+            ask(method, link, lambda link, done: self._told(step, link, done))
+
+    def _first_step(self, link: LinkId) -> Step:  # noqa: ARG002 - each is to load the code
+        return "placed"
+
+
+class Updates:
+    """The updates of a run, one at a time."""
+
+    def __init__(self, pool: ReplicaPool, *, post: Post, lose: Lose, use: Callable[[Plan], None]) -> None:
+        """Nothing is updated.
+
+        Args:
+            pool: The replicas.
+            post: Has the engine's thread call a function; from any thread.
+            lose: Puts another replica in the place of one, with the newest code.
+            use: Told the plan once its replicas have built it.
+        """
+        self._pool = pool
+        self._post = post
+        self._lose = lose
+        self._use = use
+        self._update: Update | None = None
+        self._building: _Building | None = None
+        self._links: list[LinkId] = []
+        self._switching: set[LinkId] = set()
+        self._expected: set[Update] = set()
+        self._closed: PenguirayError | None = None
+
+    def expect(self, update: Update) -> None:
+        """An update is about to begin; it ends with the run in any case. From any thread."""
+        self._expected.add(update)
+        if self._closed is not None:
+            update.end(self._closed)
+
+    def begin(self, update: Update, plan: Plan, stage: int, code: Code) -> None:
+        """Have the replicas of a stage build its next version; `plan` has it."""
+        if self._update is not None:
+            self._expected.discard(update)
+            update.end(FlowError(f"run {plan.name!r} is being updated already; wait for that, then update again"))
+            return
+        links = [link for link in self._pool.opened if link.stage == stage]
+        self._update = update
+        self._building = _Building(
+            plan, self._pool, code, lambda *told: self._post(lambda: self._take(update, code, *told)), links
+        )
+        self._links = links
+
+    def _take(self, update: Update, code: Code, step: Step, link: LinkId, done: Future[Any]) -> None:
+        building = self._building
+        if building is None or update is not self._update:
+            return
+        if isinstance(done.exception(), GONE):
+            self._give_up(StartError("a replica was lost meanwhile, so nothing was updated; update the run again"))
+            return
+        try:
+            building.take(step, link, done)
+        except StartError as error:
+            self._give_up(error)
+            return
+        if not building.waiting:
+            self._switch(building.plan, code)
+
+    def _give_up(self, error: PenguirayError) -> None:
+        for link in self._links:
+            if link in self._pool.opened:
+                self._pool.actors[link].drop_next.remote()
+        self._end(error)
+
+    def _switch(self, plan: Plan, code: Code) -> None:
+        """All have built it: whoever starts from now on begins with it, and the others change over."""
+        stage = self._links[0].stage
+        self._pool.use_code(stage, code)
+        self._use(plan)
+        self._switching = set(self._links)
+        for link in self._links:
+            ask(self._pool.actors[link].switch, link, lambda link, done: self._post(lambda: self._switched(link, done)))
+        for link in [link for link in self._pool.opened if link.stage == stage and link not in self._switching]:
+            self.check(link)
+
+    def _switched(self, link: LinkId, done: Future[Any]) -> None:
+        error = done.exception()
+        if error is None:
+            self._pool.note_code(link)
+        elif not isinstance(error, GONE):  # of one that was lost, the successor has the new code
+            raise error
+        self._switching.discard(link)
+        if not self._switching:
+            self._end(None)
+
+    def _end(self, error: PenguirayError | None) -> None:
+        update, self._update, self._building = self._update, None, None
+        if update is not None:
+            self._expected.discard(update)
+            update.end(error)
+
+    def check(self, link: LinkId) -> None:
+        """A successor works: if it began with code that was replaced meanwhile, another one takes its place."""
+        if self._pool.is_outdated(link) and link not in self._switching:
+            self._lose(link, StartError("it began with a version of its nodes that was updated meanwhile"), by_us=True)
+
+    def close(self, error: PenguirayError) -> None:
+        """The run ends: so does what waits for an update."""
+        self._closed = error
+        for update in list(self._expected):
+            update.end(error)

@@ -1,0 +1,77 @@
+"""The part of a run that changes what it runs, while it does."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from penguiray.errors import FlowError
+from penguiray.graph.node import Node
+from penguiray.graph.spec import FlowSpec
+from penguiray.graph.update import updated
+from penguiray.ingress.engine import Update
+from penguiray.lifecycle import warn_in_loop
+from penguiray.link.sendable import check_sendable
+from penguiray.sending import Sending
+
+__all__ = ["Updating"]
+
+I = TypeVar("I")  # noqa: E741 - the input of a flow, as everywhere in this package
+O = TypeVar("O")  # noqa: E741 - the output of a flow
+
+
+class Updating(Sending[I, O], Generic[I, O]):
+    """Puts other versions of nodes into a run."""
+
+    def update(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> None:
+        """Go on with another version of a node: other code, another model, another limit.
+
+        1. Every replica of the node builds the new one beside the old one, which works on meanwhile.
+        2. When all have built it, each changes over between two calls. No input waits for more than the calls under
+           way, none is lost, and none is worked on twice for it.
+        3. The old one's `close()` is called.
+
+        So both are in memory for a while. If the new one cannot be built in a replica, or one is lost meanwhile, all go
+        on with the old one. An input may be worked on by the old version in one replica while another one has
+        changed over. Other programs may be attached to the run.
+
+        Args:
+            node: The node that runs now, or its name.
+            new_node: What takes its place, under its name; options that it leaves unset stay as they are. What the run
+                relies on must be the same: resources, replicas, concurrency, rate, delivery, whether it is async,
+                yields, takes batches or a context, has a retry. What it takes and gives must fit its neighbours.
+
+        Raises:
+            FlowError: There is no such node, the new one cannot take its place, or cannot be pickled; or another update
+                is under way. Nothing has changed then.
+            StartError: The new one's constructor or `setup()` raised. The run goes on as before.
+            RunClosed: The run ended.
+        """
+        warn_in_loop("update")
+        self._wait_ready()
+        spec, update = self._begin_update(node, new_node)
+        while not update.is_done:
+            update.signal.wait(None)
+        self._take_update(spec, update)
+
+    async def aupdate(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> None:
+        """Twin of `update` for async code."""
+        await self.await_ready()
+        spec, update = self._begin_update(node, new_node)
+        while not update.is_done:
+            await update.signal.wait_async(None)
+        self._take_update(spec, update)
+
+    def _begin_update(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> tuple[FlowSpec, Update]:
+        self._refuse_if_closing()
+        if not isinstance(new_node, Node):
+            raise FlowError(f"run.update wants a node in the place of the one that runs, not {new_node!r}")
+        name = node if isinstance(node, str) else node.name
+        spec = updated(self._spec, name, new_node.spec)
+        new = next(one for one in spec.shape.nodes if one.name == name)
+        check_sendable([new])
+        return spec, self._engine.update(new)
+
+    def _take_update(self, spec: FlowSpec, update: Update) -> None:
+        if update.error is not None:
+            raise update.error
+        self._spec = spec

@@ -1,0 +1,69 @@
+"""Replicas that are killed while their node is updated, and after that."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from drivers import until
+from test_losses import PATIENCE_S, Registered, alive, kill, made
+
+import penguiray as pr
+
+
+class Old(Registered):
+    def __call__(self, x: int) -> tuple[str, int]:
+        return "old", x
+
+
+class New(Registered):
+    def __call__(self, x: int) -> tuple[str, int]:
+        return "new", x
+
+
+class Late(New):
+    """Is built when a file is there, and notes that it waits for that."""
+
+    def setup(self) -> None:
+        (self.folder / f"waits-{os.getpid()}").touch()
+        while not (self.folder / "go").exists():
+            time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_the_successor_of_a_replica_that_was_updated_has_the_new_version(tmp_path: Path) -> None:
+    with pr.Flow(made(Old, tmp_path, replicas=2)).start() as run:
+        assert run.ask(1) == ("old", 1)
+        run.update("Old", made(New, tmp_path))
+        kill(tmp_path, random.Random(1))
+        until(lambda: len(alive(tmp_path)), lambda count: count == 2, PATIENCE_S)
+        assert set(run.map(range(100))) == {("new", x) for x in range(100)}
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_an_update_during_which_a_replica_is_lost_changes_nothing(tmp_path: Path) -> None:
+    refused: list[Exception] = []
+
+    def update() -> None:
+        try:
+            run.update("Old", made(Late, tmp_path))
+        except pr.StartError as error:
+            refused.append(error)
+
+    with pr.Flow(made(Old, tmp_path, replicas=2)).start() as run:
+        updating = threading.Thread(target=update)
+        updating.start()
+        until(lambda: list(tmp_path.glob("waits-*")), lambda found: len(found) == 2, PATIENCE_S)
+        kill(tmp_path, random.Random(1))
+        updating.join(PATIENCE_S)
+        assert not updating.is_alive()
+        assert "a replica was lost meanwhile" in str(refused)
+        until(lambda: len(alive(tmp_path)), lambda count: count == 2, PATIENCE_S)
+        assert set(run.map(range(100))) == {("old", x) for x in range(100)}
+        (tmp_path / "go").touch()
+        run.update("Old", made(Late, tmp_path))
+        assert set(run.map(range(100))) == {("new", x) for x in range(100)}
