@@ -37,9 +37,10 @@ def window_statements(plan: Plan) -> Iterator[Statement]:
         f"{stage.replicas} x {stage.concurrency}{f' x {stage.messages_per_call}' * (stage.messages_per_call > 1)}"
         for stage in plan.stages
     )
+    follows = "the flow's pace" + ", and what its calls can work on" * any(one.finds_concurrency for one in plan.stages)
     yield Statement(
         "window", plan.name, f"{counted(first, 'input')} under way at first",
-        f"that is {WINDOW_PER_CALL} times what its calls can work on at once ({parts}); it follows the flow's pace, up "
+        f"that is {WINDOW_PER_CALL} times what its calls can work on at once ({parts}); it follows {follows}, up "
         f"to {max(MOST_INPUTS, first):,}; map(window=...) fixes it",
         "default",
     )  # fmt: skip

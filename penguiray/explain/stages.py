@@ -10,6 +10,7 @@ from penguiray.graph.policies import UNSET
 from penguiray.graph.spec import NodeSpec
 from penguiray.plan.needs import needs_of
 from penguiray.plan.plan import Plan
+from penguiray.runtime.limit import MOST_CALLS
 
 __all__ = ["call_statements", "in_bytes", "replica_statements", "resource_statements", "stage_statements"]
 
@@ -56,7 +57,10 @@ def call_statements(plan: Plan) -> Iterator[Statement]:
     """How many calls one replica runs at the same time."""
     for stage in plan.stages:
         many = f"{stage.concurrency} at a time in each replica"
-        if stage.first.options.concurrency is not UNSET:
+        if stage.finds_concurrency:
+            why = f"the node says concurrency='auto': more while calls take no longer for it, up to {MOST_CALLS:,}"
+            yield Statement("calls at a time", stage.name, f"{many} at first", why, "set")
+        elif stage.first.options.concurrency is not UNSET:
             yield Statement(
                 "calls at a time", stage.name, many, f"the node says concurrency={stage.concurrency}", "set"
             )

@@ -37,7 +37,7 @@ class _Options(TypedDict, total=False):
     label_selector: Mapping[str, str]
     runtime_env: Mapping[str, Any]
     replicas: int | tuple[int, int]
-    concurrency: int
+    concurrency: int | Literal["auto"]
     retry: Retry
     timeout_s: float
     rate: Rate

@@ -121,8 +121,9 @@ class NodeOptions:
     """Ray's runtime environment of the replicas; slows their start. Unset: the job's."""
     replicas: int | tuple[int, int] = UNSET
     """How many replicas, or (fewest, most). Unset: from 1 to the CPUs of the cluster."""
-    concurrency: int = UNSET
-    """Calls that one replica runs at the same time. Unset: 1 for sync functions, 32 for async ones."""
+    concurrency: int | Literal["auto"] = UNSET
+    """Calls that one replica runs at the same time. `"auto"`, for async functions: as many as take no longer for it, up
+    to 4,000. Unset: 1 for sync functions, 32 for async ones."""
     batch: Batch | Literal["auto"] = UNSET
     """Hand the node lists of messages: of a size that you give, or with `"auto"` as many as it is quickest with. Unset:
     one message a call."""
@@ -153,6 +154,11 @@ class NodeOptions:
             raise FlowError(
                 "delivery='at_most_once' and a retry contradict each other: an attempt may be a second time"
             )
+
+    @property
+    def finds_concurrency(self) -> bool:
+        """Whether each replica finds by itself how many calls it runs at the same time."""
+        return self.concurrency == "auto"
 
     @property
     def retry_or_none(self) -> Retry | None:
@@ -215,7 +221,7 @@ _CHECKS: dict[str, Any] = {
     "num_gpus": _is_amount,
     "memory": _is_amount,
     "replicas": _is_replicas,
-    "concurrency": lambda v: isinstance(v, int) and v >= 1,
+    "concurrency": lambda v: v == "auto" or (isinstance(v, int) and v >= 1),
     "batch": lambda v: isinstance(v, Batch) or (isinstance(v, str) and v == "auto"),
     "retry": lambda v: isinstance(v, Retry),
     "timeout_s": lambda v: isinstance(v, int | float) and v > 0,
@@ -229,7 +235,7 @@ _RANGES: dict[str, str] = {
     "num_gpus": "give a number that is not negative",
     "memory": "give bytes, not negative",
     "replicas": "give a number from 1, or (fewest, most)",
-    "concurrency": "give a whole number from 1",
+    "concurrency": "give a whole number from 1, or 'auto'",
     "batch": "give a pr.Batch(...), or 'auto'",
     "retry": "give a pr.Retry(...)",
     "timeout_s": "give seconds above 0",

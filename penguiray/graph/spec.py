@@ -52,6 +52,26 @@ class NodeSpec:
     join: JoinRule | None = None
     """Set where the node is a join."""
 
+    def __post_init__(self) -> None:
+        """Refuse options that this code cannot have.
+
+        Raises:
+            FlowError: It is to find its concurrency, and its calls do not wait, or are for several messages.
+        """
+        if not self.options.finds_concurrency:
+            return
+        owner = f"node {self.name!r} ({self.where}): concurrency='auto'"
+        if not self.signature.is_async:
+            raise FlowError(
+                f"{owner} is for async functions, whose calls wait; give a number of threads, or leave it unset",
+                node=self.name,
+            )
+        if self.options.batch:
+            raise FlowError(
+                f"{owner} goes by the time of a call, and how long a batch takes depends on its size; give a number",
+                node=self.name,
+            )
+
     @property
     def has_host_setup(self) -> bool:
         """Whether its class has a `setup_host()`, to be called once on each host before anything is built there."""

@@ -16,7 +16,7 @@ from penguiray.ingress.outcomes import Outcomes, given_trace_id
 from penguiray.ingress.reports import Reports
 from penguiray.ingress.roots import roots_for
 from penguiray.ingress.sent import SentCall
-from penguiray.ingress.window import Window
+from penguiray.ingress.window import MOST_INPUTS, Window
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
 from penguiray.link.ids import (
@@ -84,6 +84,8 @@ class Ingress:
         self._losses = Losses(plan, self._roots, self._sender, self._facts_of, keeps=keeps)
         self._outcomes = Outcomes(plan, self._roots, self._losses, self._open, epoch=epoch, advance=self._advance)
         self._reports = Reports(plan, self._roots, self._losses, self._outcomes)
+        self._finders = [stage for stage in plan.stages if stage.finds_concurrency]
+        self._least_window = WINDOW_PER_CALL * plan.concurrency
         self._is_sealed = False
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
@@ -131,7 +133,7 @@ class Ingress:
         """Begin a call, which may have inputs in `Call.read` if it `reads`; raises the run's failure if it has one."""
         if window is not None and window < 1:
             raise FlowError(f"window={window}: at least 1 input must be allowed under way")
-        limit = Window(WINDOW_PER_CALL * self._plan.concurrency, window)
+        limit = Window(self._least_window, window)
         call = self._opened(Call(self._next_number(), limit, ordered=ordered, facts=facts, wake=wake))
         if reads:
             self._readers[call.number] = call
@@ -301,6 +303,8 @@ class Ingress:
     def on_report(self, replica: LinkId, report: Report) -> None:
         """Take a replica's news in."""
         if self._reports.take(replica, report):
+            if self._finders:
+                self._widen()
             self._losses.forget(self._joins.look(report))
             self._sender.flush()
 
@@ -369,6 +373,17 @@ class Ingress:
         """An input could not be sent: it ends here."""
         stage = self._plan.stages[self._plan.sources[0]]
         self._reports.take_failure(stage, Failure(root, message_id, stage.first.name, 1, error), None)
+
+    def _widen(self) -> None:
+        """A stage may run more calls at the same time than it was planned for: have windows hold enough for it."""
+        counts, calls = self.counts(), self._plan.concurrency
+        for stage in self._finders:
+            calls += max(0, counts[stage.last.name].places - stage.replicas * stage.concurrency)
+        least = max(WINDOW_PER_CALL * self._plan.concurrency, min(MOST_INPUTS, WINDOW_PER_CALL * calls))
+        if least != self._least_window:
+            self._least_window = least
+            for call in self._open.values():
+                call.window.keep_at_least(self._least_window)
 
     def _advance(self, call: Call) -> None:
         """Go on with a call that has nothing under way: close the next fold, or the call itself.

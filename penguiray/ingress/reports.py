@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -67,7 +68,7 @@ class Reports:
         self._lost.add(replica)
         self._heard.pop(replica, None)
         for name, count in self._counters.pop(replica, {}).items():
-            self._gone[name] = self._gone.get(name, NodeCount()).plus(count)
+            self._gone[name] = self._gone.get(name, NodeCount()).plus(replace(count, places=0))
 
     def note_successor(self, replica: LinkId) -> None:
         """Another one has taken the place of a replica that was lost."""

@@ -29,6 +29,12 @@ class Window:
         self._counted = 0
         self._since: float | None = None
 
+    def keep_at_least(self, size: int) -> None:
+        """The flow can work on another number of inputs than it could: shrink to no less."""
+        if not self.is_fixed:
+            self._least = size
+            self.size = max(self.size, size)
+
     def on_released(self, roots: int, now: float) -> None:
         """Roots were released to the consumer."""
         if self.is_fixed:

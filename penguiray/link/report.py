@@ -28,6 +28,12 @@ class NodeCount:
     """Attempts after a message's first."""
     busy_s: float = 0.0
     """Seconds spent in the node's calls, added up over calls that ran at the same time."""
+    places: int = 0
+    """Calls that it may run at the same time now, where it finds that number by itself; else 0, as the next two."""
+    place_s: float = 0.0
+    """Seconds of each of these places, added up."""
+    watched_s: float = 0.0
+    """Seconds over which they were added up."""
 
     def plus(self, other: NodeCount) -> NodeCount:
         """Both together."""
@@ -37,6 +43,9 @@ class NodeCount:
             self.failed + other.failed,
             self.retried + other.retried,
             self.busy_s + other.busy_s,
+            self.places + other.places,
+            self.place_s + other.place_s,
+            self.watched_s + other.watched_s,
         )
 
 

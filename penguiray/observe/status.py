@@ -35,9 +35,12 @@ class NodeStatus:
     rate_per_s: float
     """Messages that entered, a second, since the run was ready."""
     busy: float
-    """Share of its calls' places that were in use since the run was ready: 1.0 is all of them, all the time."""
+    """Share of its calls' places that were in use since the run was ready: 1.0 is all of them, all the time. With
+    `concurrency="auto"` it is of the mean number of places."""
     longest_call_s: float = 0.0
     """Seconds that its longest call under way had taken at the last look, every 10 s or so; 0: there was none."""
+    places: int = 0
+    """Calls that all its replicas may run at the same time now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +111,13 @@ def status_of(
     for stage in plan.stages:
         for node in stage.nodes:
             count = counts[node.name]
-            places = max(seconds, 1e-9) * stage.replicas * stage.concurrency
-            busy = min(1.0, count.busy_s / places)
+            places = count.place_s / count.watched_s if count.watched_s else stage.concurrency
+            busy = min(1.0, count.busy_s / (max(seconds, 1e-9) * stage.replicas * places))
             rate = count.taken / max(seconds, 1e-9)
             nodes.append(
                 NodeStatus(
                     node.name, stage.name, stage.replicas, count.taken, count.given, count.failed, count.retried, rate,
-                    busy, longest_s.get(node.name, 0.0),
+                    busy, longest_s.get(node.name, 0.0), count.places or stage.replicas * stage.concurrency,
                 )
             )  # fmt: skip
     return Status(plan.name, state, seconds, inputs_live, inputs_done, dead_letters, tuple(nodes))

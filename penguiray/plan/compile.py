@@ -16,7 +16,8 @@ from penguiray.plan.plan import Decision, Plan, Stage, StageEdge
 __all__ = ["ASYNC_CONCURRENCY", "compile_plan"]
 
 ASYNC_CONCURRENCY = 32
-"""Calls of an async node that run at the same time in one replica unless it says otherwise."""
+"""Calls of an async node that run at the same time in one replica unless it says otherwise; at first, if it finds that
+number by itself."""
 
 
 def compile_plan(spec: FlowSpec, *, cpus: int, totals: Mapping[str, float] | None = None) -> Plan:
@@ -90,6 +91,6 @@ def _fitted(
 
 def _concurrency(group: list[NodeSpec]) -> int:
     wish = group[0].options.concurrency
-    if wish is not UNSET:
+    if wish is not UNSET and wish != "auto":
         return int(wish)
     return ASYNC_CONCURRENCY if group[0].signature.is_async else 1

@@ -71,6 +71,9 @@ def _options_reason(node: NodeSpec, group: list[NodeSpec]) -> str | None:
     for one in (*group, node):
         if one.options.fuse is False:
             return f"{one.name!r} has fuse=False"
+    for one in (*group, node):
+        if one.options.finds_concurrency:
+            return f"{one.name!r} finds out by itself how many calls it runs at the same time"
     for wish in _WISHES:
         mine = getattr(node.options, wish)
         others = [getattr(one.options, wish) for one in group]

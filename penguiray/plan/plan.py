@@ -75,7 +75,7 @@ class Stage:
     replicas: int
     """How many replicas it has."""
     concurrency: int
-    """Calls that one replica runs at the same time."""
+    """Calls that one replica runs at the same time; at first, where it finds that number by itself."""
     fed_by: tuple[tuple[int, str], ...] = ()
     """Of a join: the stages that lead to it, and their last nodes."""
 
@@ -93,6 +93,11 @@ class Stage:
     def last(self) -> NodeSpec:
         """The node that gives the stage's outputs."""
         return self.nodes[-1]
+
+    @property
+    def finds_concurrency(self) -> bool:
+        """Whether each replica finds by itself how many calls it runs at the same time."""
+        return self.last.options.finds_concurrency
 
     @property
     def messages_per_call(self) -> int:
@@ -210,5 +215,6 @@ class Plan:
                 for edge in stage.edges
             ] + ["caller"] * stage.is_end
             calls = f"{stage.replicas} x {counted(stage.concurrency, 'call')} at a time"
+            calls += " at first" * stage.finds_concurrency
             lines.append(f"  {stage.name}: {calls} -> {', '.join(targets)}")
         return "\n".join([*lines, *(f"  {decision}" for decision in self.decisions)])

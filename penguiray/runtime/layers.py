@@ -16,11 +16,12 @@ from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor, StuckError, as_error
 from penguiray.runtime.permits import Permits
-from penguiray.runtime.slots import Slots
+from penguiray.runtime.slots import AutoSlots, Slots
+from penguiray.runtime.tally import Outcome
 
 __all__ = [
-    "Call", "GaveUp", "with_cancelled", "with_deadline", "with_note", "with_rate", "with_retry", "with_slot",
-    "with_timeout",
+    "Call", "GaveUp", "with_cancelled", "with_deadline", "with_limit", "with_note", "with_rate", "with_retry",
+    "with_slot", "with_timeout",
 ]  # fmt: skip
 
 Call = Callable[[Item, int], Awaitable[Any]]
@@ -123,6 +124,33 @@ def with_rate(inner: Call, permits: Permits) -> Call:
             permit.use()
 
     return call
+
+
+def with_limit(inner: Call, slots: AutoSlots, clock: Clock) -> Call:
+    """Tell the slots how long each attempt takes and how it ends, so that their number can follow."""
+
+    async def call(item: Item, attempt: int) -> Any:
+        begun, begun_with = clock.now(), slots.begin()
+        outcome: Outcome | None = None
+        try:
+            result = await inner(item, attempt)
+        except Exception as error:
+            outcome = _outcome_of(error)
+            raise
+        else:
+            outcome = "done"
+            return result
+        finally:
+            slots.end(clock.now() - begun, begun_with, outcome)
+
+    return call
+
+
+def _outcome_of(error: Exception) -> Outcome | None:
+    """What an error says about what was called: nothing, if only the caller's time was over."""
+    if isinstance(error, DeadlineExceeded) and error.timeout_s is None:
+        return None
+    return "late" if isinstance(error, TimeoutError) else "failed"
 
 
 def with_note(inner: Call, node: BoundNode) -> Call:

@@ -9,6 +9,8 @@
                   its slot, since every call of the node waits for the same permits. Inside the retry, so that each
                   attempt counts; outside the time-out, so that the wait is not counted as the call's time
     cancelled     behind slot and rate, so that it is asked at the last moment before each attempt
+    limit         where the node finds its concurrency by itself: inside slot and rate, so that a wait for them is not
+                  taken for the call's time, and outside the time-out, so that it sees which calls were late
     time-out      around one attempt only, so that a retry has its full time again
     note          which call is under way, and since when: innermost, so that no wait before it is taken for the call's
     executor      where the function runs: the loop for async code, inline or a thread for sync code
@@ -31,13 +33,14 @@ from penguiray.runtime.layers import (
     Call,
     with_cancelled,
     with_deadline,
+    with_limit,
     with_note,
     with_rate,
     with_retry,
     with_slot,
     with_timeout,
 )  # fmt: skip
-from penguiray.runtime.slots import Slots
+from penguiray.runtime.slots import AutoSlots, Slots
 
 __all__ = ["build_stack"]
 
@@ -58,7 +61,7 @@ def build_stack(
     Args:
         node: The node.
         inner: Calls its function.
-        slots: The replica's limit on calls at the same time.
+        slots: The replica's limit on calls at the same time; it is told of the calls if it follows them.
         executor: Where sync code runs.
         clock: Where time comes from.
         rng: Jitter.
@@ -67,6 +70,8 @@ def build_stack(
     """
     options, name = node.spec.options, node.spec.name
     call = with_timeout(with_note(inner, node), name, options.timeout_or_none, clock)
+    if isinstance(slots, AutoSlots):
+        call = with_limit(call, slots, clock)
     if cancelled is not None:
         call = with_cancelled(call, cancelled)
     if node.permits is not None:

@@ -12,7 +12,7 @@ from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import StuckError
 from penguiray.runtime.inbox import Control
 from penguiray.runtime.layers import Call
-from penguiray.runtime.slots import Slots
+from penguiray.runtime.slots import AutoSlots, Slots
 from penguiray.runtime.stack import build_stack
 from penguiray.runtime.streaming import stream_outputs
 from penguiray.runtime.work import Bench, execute, gave_up_on, item_of, outputs_of
@@ -28,8 +28,7 @@ class TaskWorker:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._size = bench.stage.concurrency
-        self._slots = Slots(self._size)
+        self._slots = _slots_of(bench)
         self._tasks: dict[asyncio.Task[None], Item] = {}
         self._call_s = 0.0
         self._flushing = False
@@ -70,17 +69,17 @@ class TaskWorker:
     @property
     def has_more(self) -> bool:
         """Whether messages wait or calls are under way."""
-        return self._slots.free < self._size or not self._bench.inbox.is_empty
+        return self._slots.taken > 0 or not self._bench.inbox.is_empty
 
     @property
     def service_s(self) -> float:
         """Mean time for one message with all slots in use, in seconds."""
-        return self._call_s / self._size
+        return self._call_s / self._slots.size
 
     async def _may_take(self) -> None:
         """Wait for a free slot, for room in the outbox, and for parked messages to become fewer."""
         await self._bench.outbox.room()
-        while self._slots.free < 1 or len(self._tasks) >= self._size + _PARKED_LIMIT:
+        while self._slots.free < 1 or len(self._tasks) >= self._slots.size + _PARKED_LIMIT:
             await self._slots.changed()
 
     async def _work_on(self, item: Item) -> None:
@@ -139,6 +138,12 @@ class TaskWorker:
             return outputs
 
         return call
+
+
+def _slots_of(bench: Bench) -> Slots:
+    if bench.stage.finds_concurrency:
+        return AutoSlots(bench.stage.concurrency, bench.nodes[0].count, bench.clock)
+    return Slots(bench.stage.concurrency)
 
 
 async def _await(node: BoundNode, item: Item, context: Context | None, _bench: Bench) -> list[Any]:

@@ -96,3 +96,38 @@ def test_async_nodes_of_one_chain_overlap_with_each_other() -> None:
     graph = first.options(name="first")(2) >> first.options(name="second")(4)
     with pr.Flow(graph).start() as run:
         assert sorted(run.map(range(8), window=8)) == list(range(8))
+
+
+class Waits(Most):
+    """The same, where calls wait as long as they do however many there are."""
+
+    async def __call__(self, x: int) -> int:
+        self.here += 1
+        self.most = max(self.most, self.here)
+        await asyncio.sleep(0.05)
+        self.here -= 1
+        return self.most
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_node_that_finds_its_concurrency_has_more_calls_where_they_take_no_longer_for_it() -> None:
+    node = pr.actor(replicas=1, concurrency="auto")(Waits)()
+    with pr.Flow(node).start() as run:
+        assert next(most for most in run.map(range(100_000)) if most > 64)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_node_that_finds_its_concurrency_gives_each_result_once_with_failures_and_retries() -> None:
+    @pr.node(concurrency="auto", retry=pr.Retry(max_attempts=2, initial_s=0.001, budget_reserve=10_000), timeout_s=60)
+    async def odd(x: int, ctx: pr.Context) -> int:
+        await asyncio.sleep(0.001 * (x % 3))
+        if x % 5 == 0 and ctx.attempt == 1:
+            raise ValueError(x)
+        if x % 7 == 0:
+            raise KeyError(x)
+        return x
+
+    with pr.Flow(odd).start() as run:
+        outcomes = list(run.map(range(1_000), on_error="yield"))
+        assert sorted(one for one in outcomes if isinstance(one, int)) == [x for x in range(1_000) if x % 7]
+        assert sum(isinstance(one, pr.NodeError) for one in outcomes) == 143

@@ -349,7 +349,7 @@ MUTANTS = (
     # -- updates
     Mutant(
         "updates", "what is under way is finished before another version goes on", "runtime/inbox.py",
-        "if lane is None or self.is_paused:", "if lane is None:", UPDATES,
+        "if lane is None or self.is_paused:", "if lane is None:", ("unit/runtime/test_inbox.py",),
     ),
     Mutant(
         "updates", "the old version is closed", "runtime/replica.py",

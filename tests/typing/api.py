@@ -49,6 +49,14 @@ async def fetch(url: str) -> Page:
     return Page(url=url)
 
 
+@pr.node(concurrency="auto")
+async def fetch_many(url: str) -> Page:
+    return Page(url=url)
+
+
+pr.node(concurrency="many")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
 @pr.node
 async def fetch_with_context(url: str, ctx: pr.Context) -> Page:
     return Page(url=url + ctx.headers["suffix"])

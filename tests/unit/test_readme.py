@@ -20,6 +20,7 @@ from penguiray.ingress import ingress, sent, window
 from penguiray.plan import plan
 from penguiray.plan.compile import ASYNC_CONCURRENCY
 from penguiray.runtime import batch_size
+from penguiray.runtime.limit import MOST_CALLS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -94,6 +95,8 @@ def test_the_table_of_call_arguments_has_every_argument_and_its_default() -> Non
 def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
     texts = dict(field_texts(pr.NodeOptions))
     assert f"1 for sync functions, {ASYNC_CONCURRENCY} for async ones" in texts["concurrency"]
+    assert f"up to {MOST_CALLS:,}" in texts["concurrency"]
+    assert f"begins with {ASYNC_CONCURRENCY} calls" in README
     (about,) = [row[2] for row in rows_under("Arguments of a call") if row[0] == "`window`"]
     assert f"{ingress.WINDOW_PER_CALL} times the concurrency of the flow" in about
     assert f"within {window._GROW_S:g} s" in about

@@ -115,6 +115,13 @@ def test_a_stage_says_which_nodes_it_has_and_where_its_messages_go() -> None:
         ("replicas", waiting, "1 replica", {"replicas": 2}, "2 replicas"),
         ("calls at a time", first, "1 at a time in each replica", {"concurrency": 5}, "5 at a time in each replica"),
         ("calls at a time", waiting, "32 at a time in each replica", {"concurrency": 5}, "5 at a time in each replica"),
+        (
+            "calls at a time",
+            waiting,
+            "32 at a time in each replica",
+            {"concurrency": "auto"},
+            "32 at a time in each replica at first",
+        ),
         ("resources", first, "nothing is reserved", {"num_cpus": 0.5}, "each replica reserves 0.5 CPU"),
         ("resources", first, "nothing is reserved", {"memory": 3 * 2**29}, "each replica reserves 1.5 GiB of memory"),
         ("retries", first, "never", {"retry": pr.Retry(on=(OSError,))}, "up to 3 attempts on OSError"),
@@ -303,6 +310,16 @@ def test_the_window_counts_on_a_few_hundred_messages_where_the_size_of_batches_i
         (window, *_) = [one for one in explanation.about("flow") if one.topic == "window"]
         assert window.verdict == f"{first_window:,} inputs under way at first"
         assert f"({parts})" in window.reason
+
+
+def test_a_node_that_finds_its_concurrency_says_what_it_goes_by_and_the_window_follows() -> None:
+    explanation = explained(waiting.options(concurrency="auto"))
+    reason = said(explanation, "calls at a time", "waiting")[1]
+    assert reason == "the node says concurrency='auto': more while calls take no longer for it, up to 4,000"
+    windows = [one.reason for one in explanation.about("flow") if one.topic == "window"]
+    assert "it follows the flow's pace, and what its calls can work on, up to 16,384" in windows[0]
+    assert "what its calls can work on, up to" not in str(explained(waiting))
+    assert "1 x 32 calls at a time at first" in str(pr.Flow(waiting.options(concurrency="auto")).plan())
 
 
 def test_no_value_of_a_runtime_environment_is_shown() -> None:

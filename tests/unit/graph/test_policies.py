@@ -58,8 +58,8 @@ def test_the_table_of_defaults() -> None:
     "wrong",
     [
         {"name": ""}, {"name": "a/b"}, {"num_cpus": -1}, {"num_gpus": "one"}, {"memory": -1}, {"replicas": 0},
-        {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"batch": 5}, {"batch": "Auto"}, {"retry": 3},
-        {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"}, {"deterministic": "no"},
+        {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"concurrency": "many"}, {"batch": 5},
+        {"batch": "Auto"}, {"retry": 3}, {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"}, {"deterministic": "no"},
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
@@ -73,6 +73,24 @@ def test_a_batch_is_a_policy_or_auto() -> None:
     with pytest.raises(pr.FlowError, match=r"batch=64 cannot be; give a pr.Batch\(...\), or 'auto'"):
         pr.actor(batch=64)  # type: ignore[call-overload]  # as above
     assert pr.NodeOptions(batch="auto").batch_or_none == "auto"
+
+
+def test_only_async_nodes_of_single_messages_find_their_concurrency_by_themselves() -> None:
+    assert pr.Flow(waiting.options(concurrency="auto")).plan().stages[0].concurrency == 32
+    where = f"({sync.spec.where})"
+    with pytest.raises(pr.FlowError, match="concurrency='many' cannot be; give a whole number from 1, or 'auto'"):
+        waiting.options(concurrency="many")
+    with pytest.raises(pr.FlowError, match="concurrency='auto' is for async functions, whose calls wait") as refused:
+        sync.options(concurrency="auto")
+    assert str(refused.value).startswith(f"node 'sync' {where}: ")
+
+    async def batched(xs: list[int]) -> list[int]:
+        return xs
+
+    with pytest.raises(pr.FlowError, match="how long a batch takes depends on its size; give a number"):
+        pr.node(batch=pr.Batch(), concurrency="auto")(batched)
+    with pytest.raises(pr.FlowError, match="takes no option concurrency"):
+        pr.fold(int, lambda total, x: total + x).options(concurrency="auto")
 
 
 def test_an_unknown_option_is_told_what_was_meant_or_which_there_are() -> None:

@@ -16,7 +16,7 @@ from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.ids import child_id, root_of
 from penguiray.link.message import Facts
-from penguiray.link.report import Report
+from penguiray.link.report import NodeCount, Report
 
 ONLY = LinkId(0, 0)
 REFUSED = "refused"
@@ -170,3 +170,25 @@ def test_an_input_whose_result_is_there_cannot_be_cancelled_any_more() -> None:
     part = call.take()
     assert not isinstance(part, State)
     assert (part.values, part.ended, part.error) == (["a"], 1, None)
+
+
+@pr.node(concurrency="auto")
+async def finding(x: object) -> object:
+    return x
+
+
+def test_windows_follow_the_calls_that_replicas_found_they_can_run() -> None:
+    ingress = Caller(finding).ingress
+    begun = ingress.open_call(ordered=False, facts=None, wake=lambda: None)
+    fixed = ingress.open_call(ordered=False, facts=None, wake=lambda: None, window=7)
+    assert begun.window.size == 4 * 32
+    sizes = []
+    for places in (100, 4_000, 60, 5):
+        ingress.on_report(ONLY, Report(0, counters={"finding": NodeCount(places=places)}))
+        later = ingress.open_call(ordered=False, facts=None, wake=lambda: None)
+        sizes.append(later.window.size)
+    assert sizes == [400, 16_000, 240, 128]
+    assert (begun.window.size, fixed.window.size) == (16_000, 7)
+    ingress.on_report(ONLY, Report(0, counters={"finding": NodeCount(taken=3, places=60)}))
+    ingress.note_loss(ONLY, by_us=False)
+    assert (ingress.counts()["finding"].taken, ingress.counts()["finding"].places) == (3, 0)

@@ -50,6 +50,19 @@ def test_a_window_shrinks_to_its_least_size_when_it_takes_long() -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_a_window_is_kept_at_the_size_that_the_flow_needs_now_unless_it_is_fixed() -> None:
+    window, fixed, now = Window(4), Window(4, 3), 0.0
+    for size in (40, 20):
+        window.keep_at_least(size)
+        fixed.keep_at_least(size)
+        assert (window.size, fixed.size) == (40, 3)
+    for _ in range(8):
+        window.on_released(1, now)
+        now += 10.0
+        window.on_released(window.size, now)
+    assert window.size == 20
+
+
 @given(seed=st.integers(0, 2**32), least=st.integers(1, 20_000))
 def test_a_window_stays_between_its_bounds(seed: int, least: int) -> None:
     rng, window, now = random.Random(seed), Window(least), 0.0

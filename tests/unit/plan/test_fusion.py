@@ -103,6 +103,16 @@ def test_a_generator_a_context_or_a_route_may_end_a_stage() -> None:
         (a.options(memory=1) >> b, "a >> b", "only 'a' sets memory"),
         (a.options(replicas=1) >> b.options(replicas=2), "a >> b", "their replicas differ"),
         (a.options(concurrency=1) >> b.options(concurrency=2), "a >> b", "their concurrency differ"),
+        (
+            waiting.options(concurrency="auto") >> waiting.options(name="more", concurrency="auto"),
+            "waiting >> more",
+            "'waiting' finds out by itself how many calls it runs at the same time",
+        ),
+        (
+            waiting >> waiting.options(name="more", concurrency="auto"),
+            "waiting >> more",
+            "'more' finds out by itself how many calls it runs at the same time",
+        ),
         (a.options(runtime_env={"x": 1}) >> b.options(runtime_env={"x": 2}), "a >> b", "their runtime_env differ"),
     ],
 )

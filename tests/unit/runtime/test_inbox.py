@@ -93,3 +93,18 @@ def test_dropped_messages_are_gone_their_credit_is_back_and_control_words_stay()
     assert got.ids == [2]
     assert isinstance(inbox.take_nowait(5), Control)
     assert inbox.is_empty
+
+
+def test_a_paused_inbox_gives_nothing_though_something_waits_until_it_goes_on() -> None:
+    async def main() -> list[object]:
+        inbox = Inbox()
+        put(inbox, [], frame(0, 1, 2))
+        inbox.pause()
+        put(inbox, [], frame(1, 3))
+        paused = [await inbox.take(5), inbox.take_nowait(5)]
+        inbox.resume()
+        taken = await inbox.take(5)
+        assert isinstance(taken, Messages)
+        return [*paused, taken.ids, inbox.is_empty]
+
+    assert asyncio.run(main()) == [None, None, [1, 2], False]
