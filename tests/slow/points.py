@@ -1,7 +1,7 @@
 """Points of a message's life at which a replica's process kills itself, once each time that a test asks for it.
 
 They are planted by a node's `setup()`, in the process that it runs in, round the methods of the real engine. To ask for
-a death is to make a file; whoever comes to that point first takes it away and dies, so one file is one death.
+a death is to make a file; whoever comes to that point first puts its own name on it and dies, so one file is one death.
 """
 
 from __future__ import annotations
@@ -42,10 +42,15 @@ def ask(folder: Path, point: str) -> Path:
 def at(folder: Path, point: str) -> None:
     """A process has come to a point."""
     try:
-        _wanted(folder, point).unlink()
+        _wanted(folder, point).rename(folder / f"{POINTS.index(point)}.{os.getpid()}.died")
     except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def died(folder: Path, point: str) -> set[int]:
+    """The processes that died there."""
+    return {int(file.name.split(".")[1]) for file in folder.glob(f"{POINTS.index(point)}.*.died")}
 
 
 def _wanted(folder: Path, point: str) -> Path:

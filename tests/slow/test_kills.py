@@ -8,12 +8,10 @@ import random
 import signal
 import statistics
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from drivers import until
-from points import POINTS, ask, at, plant
+from history import History
+from holdings import holding, note_holdings
+from points import POINTS, ask, at, died, plant
 from test_losses import Halve, Registered, Wait, alive, made
 
 import penguiray as pr
@@ -29,16 +29,18 @@ import penguiray as pr
 AT_POINTS = 6
 """Deaths at each point."""
 AT_RANDOM = 100 - AT_POINTS * len(POINTS)
-"""Kills from outside, whatever a process does at that moment."""
+"""Kills from outside, of any process that holds something at that moment."""
+HOLDING = 80
+"""Deaths in a hundred that at least must take something with them."""
 AHEAD = 40
 """Inputs under way."""
-PATIENCE_S = 60.0
 
 
 class Mortal(Registered):
     """Registers its process, and dies in it where it is asked to."""
 
     def setup(self) -> None:
+        note_holdings(self.folder / "points")
         plant(self.folder / "points")
         super().setup()
 
@@ -84,67 +86,49 @@ def reference(x: int) -> list[int]:
     return [((x + 1) * 10 + y) * 3 for y in range((x + 1) % 4)]
 
 
-@dataclass
-class History:
-    """What was sent, what came of it, and who died, each with its time."""
-
-    sent: dict[int, float] = field(default_factory=dict)
-    came: dict[int, list[int]] = field(default_factory=dict)
-    done: dict[int, float] = field(default_factory=dict)
-    deaths: list[tuple[float, str]] = field(default_factory=list)
-
-    @property
-    def under_way(self) -> int:
-        return len(self.sent) - len(self.done)
-
-    def read(self, run: pr.Run[int, int]) -> None:
-        """Note results until the run is drained."""
-        for trace_id, result in run.results(with_trace=True):
-            number = int(trace_id)
-            came = self.came.setdefault(number, [])
-            came.append(result)
-            if len(came) == len(reference(number)):
-                self.done[number] = time.monotonic()
-
-    def send(self, run: pr.Run[int, int], number: int) -> None:
-        """Send an input, once there is room for it."""
-        until(lambda: self.under_way, lambda now: now < AHEAD, PATIENCE_S)
-        self.sent[number] = time.monotonic()
-        run.send(number, trace_id=str(number))
-        if not reference(number):
-            self.done[number] = time.monotonic()
-
-    def wrong(self) -> Iterator[str]:
-        """What was lost, or came twice, or should not have come."""
-        for number in self.sent:
-            if Counter(self.came.get(number, [])) != Counter(reference(number)):
-                yield f"input {number}: {self.came.get(number)} instead of {reference(number)}"
-        yield from (f"{number} was never sent" for number in self.came.keys() - self.sent.keys())
-
-    def recoveries_s(self) -> list[float]:
-        """For each death, how long it took until all was done that was under way then."""
-        held = [
-            [self.done[number] for number, sent in self.sent.items() if sent < when < self.done[number]]
-            for when, _ in self.deaths
-        ]
-        return [max(ends) - when for ends, (when, _) in zip(held, self.deaths, strict=True) if ends]
-
-    def summary(self) -> str:
-        """How many died where, and how long it took."""
-        recoveries = sorted(self.recoveries_s())
-        late = recoveries[int(0.95 * len(recoveries))]
-        where = "".join(f"  {count:3} {point}\n" for point, count in Counter(point for _, point in self.deaths).items())
-        return (
-            f"\n{len(self.deaths)} deaths in {len(self.sent)} inputs:\n{where}until all was done that was under way: "
-            f"p50 {statistics.median(recoveries):.1f} s, p95 {late:.1f} s, at most {recoveries[-1]:.1f} s\n"
-        )
+def histogram(history: History, folder: Path) -> dict[str, tuple[int, int]]:
+    """For each point how many died there, and how many of those held something: see `Holding`."""
+    found = dict[str, tuple[int, int]]()
+    for fault in history.faults:
+        count, holds = found.get(fault.what, (0, 0))
+        found[fault.what] = count + 1, holds + holding(folder, fault.pid).is_any
+    return found
 
 
-def kill_any(folder: Path, rng: random.Random) -> None:
-    """Kill a process from outside."""
-    pids = until(lambda: alive(folder), bool, PATIENCE_S)
+def summary(history: History, folder: Path) -> str:
+    """How many died where and with what, and how long it took."""
+    recoveries = sorted(history.recoveries_s())
+    held = [holding(folder, fault.pid) for fault in history.faults]
+    lines = [f"  {n:3} {holds:3}  {point}\n" for point, (n, holds) in sorted(histogram(history, folder).items())]
+    return (
+        f"\n{len(held)} deaths in {len(history.sent)} inputs, {sum(one.is_any for one in held)} of them with something "
+        f"in hand: {sum(one.messages for one in held)} messages, {sum(one.untold for one in held)} ends that were not "
+        f"told\n  all, with something in hand, where\n{''.join(lines)}until all was done that was under way: "
+        f"p50 {statistics.median(recoveries):.1f} s, p95 {recoveries[int(0.95 * len(recoveries))]:.1f} s, "
+        f"at most {recoveries[-1]:.1f} s\n"
+    )
+
+
+def kill_any(history: History, run: pr.Run[int, int], folder: Path, rng: random.Random) -> None:
+    """Kill a process from outside that holds something."""
+
+    def holders() -> list[int]:
+        return sorted(pid for pid in alive(folder) if holding(folder / "points", pid).is_any)
+
+    pids = history.send_until(run, holders)
+    assert pids, "nobody holds anything"
+    pid = rng.choice(pids)
     with suppress(ProcessLookupError):
-        os.kill(rng.choice(sorted(pids)), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+    history.note("any", pid)
+
+
+def die_at(point: str, history: History, run: pr.Run[int, int], folder: Path) -> None:
+    """Have whoever comes there first die, and see to it that somebody comes."""
+    before = {fault.pid for fault in history.faults if fault.what == point}
+    pids = history.send_until(run, lambda: died(folder, point) - before)
+    assert pids, f"nobody came to this point: {point}"
+    history.note(point, *pids)
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -152,8 +136,9 @@ def kill_any(folder: Path, rng: random.Random) -> None:
 def test_a_hundred_deaths_at_all_points_of_a_messages_life_lose_nothing_and_give_nothing_twice(
     streams: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "points").mkdir()
-    rng, history = random.Random(11), History()
+    folder = tmp_path / "points"
+    folder.mkdir()
+    rng, history = random.Random(11), History(reference, AHEAD)
     points = [*POINTS * AT_POINTS, *[""] * AT_RANDOM]
     rng.shuffle(points)
     options: dict[str, Any] = {"fuse": False}
@@ -164,29 +149,25 @@ def test_a_hundred_deaths_at_all_points_of_a_messages_life_lose_nothing_and_give
         >> made(Small, tmp_path, **options)
         >> made(Last, tmp_path, replicas=1, batch=pr.Batch(max_size=8), **options)
     )
-    with pr.Flow(graph, options=pr.FlowOptions(streams=streams)).start() as run:
-        reader = threading.Thread(target=history.read, args=[run])
-        reader.start()
-        number = 0
+    with pr.Flow(graph, options=pr.FlowOptions(streams=streams)).start() as run, history.reading(run):
         for point in points:
-            wanted = ask(tmp_path / "points", point) if point else tmp_path / "nothing"
+            if point:
+                ask(folder, point)
             if not point or point.startswith("it "):  # those come after another death only
-                kill_any(tmp_path, rng)
-            end = time.monotonic() + PATIENCE_S
-            while wanted.exists() and time.monotonic() < end:
-                history.send(run, number)
-                number += 1
-            assert not wanted.exists(), f"nobody came to this point: {point}"
-            history.deaths.append((time.monotonic(), point or "any"))
+                kill_any(history, run, tmp_path, rng)
+            if point:
+                die_at(point, history, run, folder)
             for _ in range(rng.choice([1, 20, 60])):
-                history.send(run, number)
-                number += 1
-    reader.join()
+                history.send(run)
     assert list(history.wrong()) == []
     status = run.status()
     assert (status.inputs_live, status.inputs_done, status.dead_letters) == (0, len(history.sent), 0)
     with capsys.disabled():
-        sys.stdout.write(history.summary())
+        sys.stdout.write(summary(history, folder))
+    found = histogram(history, folder)
+    assert all(found[point][0] >= AT_POINTS for point in POINTS)
+    assert sum(holds for _, holds in found.values()) >= HOLDING * sum(count for count, _ in found.values()) / 100
+    assert found["any"][1] >= HOLDING * found["any"][0] / 100
 
 
 @pytest.mark.usefixtures("ray_cluster")
