@@ -263,7 +263,7 @@ def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice)
     count.busy_s += time.perf_counter() - begun
     count.taken += len(messages)
     if node.budget is not None:
-        node.budget.earn(len(messages) - len(errors))
+        node.budget.earn(len(messages))
     for index, error in errors.items():
         outcome.failed.append((number, item_of(messages, index), error))
     kept = [output is not None for output in outputs]
