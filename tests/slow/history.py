@@ -79,6 +79,32 @@ class History:
             self.send(run)
         return seen
 
+    @contextmanager
+    def sending(self, run: pr.Run[int, int]) -> Iterator[None]:
+        """Send inputs until the block ends."""
+        is_over, failed = threading.Event(), list[BaseException]()
+
+        def work() -> None:
+            try:
+                while not is_over.is_set():
+                    self.send(run)
+            except BaseException as error:
+                failed.append(error)
+
+        sender = threading.Thread(target=work)
+        sender.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            sender.join()
+        if failed:
+            raise failed[0]
+
+    def undone(self, when: float) -> list[int]:
+        """Inputs that were sent before, and are not done."""
+        return [number for number, sent in self.sent.copy().items() if sent < when and number not in self.done]
+
     def note(self, what: str, pid: int) -> None:
         """Something was done to a process."""
         self.faults.append(Fault(time.monotonic(), what, pid))
