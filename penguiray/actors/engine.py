@@ -425,6 +425,9 @@ class RayEngine:
         with self.lock:
             self.watch.forget(link)
         if self._listening is not None:
+            host = self._listening.host_of(link)
+            if by_us and host is not None and self._pool is not None:  # all of its host may stand still
+                self._pool.avoid(link, host)
             self._listening.forget(link)
         recovery.replace(link, how_lost(error), by_us=by_us)
 

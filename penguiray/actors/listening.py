@@ -19,8 +19,8 @@ from penguiray.link.frame import LinkId
 
 __all__ = ["Listening"]
 
-Where = tuple[str, int]
-"""Host and process id."""
+Where = tuple[str, int, str]
+"""Host, process id, and Ray's id of the host."""
 
 
 class Listening:
@@ -56,6 +56,10 @@ class Listening:
         self._silence.forget(link)
         self._where.pop(link, None)
 
+    def host_of(self, link: LinkId) -> str | None:
+        """Ray's id of the host that a replica is on; None if it has never answered."""
+        return self._where[link][1][2] if link in self._where else None
+
     def look(self, links: Collection[LinkId], own_host: str) -> dict[LinkId, float]:
         """How long each of these replicas has been silent, in seconds; who is so for long is looked at from outside."""
         silent = self._silence.look(links, self._clock.now())
@@ -67,10 +71,10 @@ class Listening:
 
     def _is_seen(self, link: LinkId, own_host: str) -> bool:
         """Whether a process of this host is seen to compute; one of another host is asked about, and heard later."""
-        actor, (host, pid) = self._where[link]
+        actor, (host, pid, _) = self._where[link]
         if host == own_host:
             return self._pulse.computes(pid)
-        for other, (neighbour, (its_host, _)) in self._where.items():
+        for other, (neighbour, (its_host, _, _)) in self._where.items():
             if other != link and its_host == host:
                 ask(neighbour.computes, link, partial(self._seen, actor), pid)
                 break

@@ -50,6 +50,7 @@ class ReplicaPool:
         self._codes: dict[int, Code] = {}
         self._made_with: dict[LinkId, Code] = {}
         self._generations: dict[LinkId, int] = {}
+        self._avoided: dict[LinkId, str] = {}
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
@@ -79,22 +80,29 @@ class ReplicaPool:
         """Whether a replica has other code than the newest."""
         return self._made_with[link] is not self._codes[link.stage]
 
+    def avoid(self, link: LinkId, host: str) -> None:
+        """Have the next actor in a replica's place live on another host than this one of Ray's ids, if one has room."""
+        self._avoided[link] = host
+
     def replace(self, link: LinkId) -> None:
         """End an actor for good and create another one under its name; waits until Ray has freed that."""
         ray.kill(self.actors[link], no_restart=True)
         generation = self._generations[link] = self._generations.get(link, 0) + 1
-        self.actors[link] = create_again(functools.partial(self._create, link, generation=generation))
+        avoided = self._avoided.pop(link, "")
+        self.actors[link] = create_again(functools.partial(self._create, link, generation=generation, avoided=avoided))
 
     def epoch_of(self, link: LinkId) -> int:
         """The epoch of what a replica sends now."""
         return epoch_of(self._card.epoch, link, self._generations.get(link, 0))
 
-    def _create(self, link: LinkId, *, generation: int = 0) -> Any:
+    def _create(self, link: LinkId, *, generation: int = 0, avoided: str = "") -> Any:
         stage, number, is_lead = self._plan.stages[link.stage], link.replica, link == _LEAD
         self._made_with[link] = code, numbers, arguments = self._codes[link.stage]
         title = f"{self._plan.name}/{stage.name}/{number}"
         outline = pack_outline(self._plan) if is_lead else None
         factory: Any = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(ReplicaActor)  # type: ignore[call-overload]  # Ray's types lack the option
+        if avoided:  # a host that stands still may have a copy of it too, and Ray might wait for that one
+            code = ray.get(code)
         door = Door.make() if self._plan.options.streams else None
         options = factory.options(
             name=lead_name(self._card) if is_lead else replica_name(self._card, self._plan.name, stage.name, number),
@@ -103,7 +111,7 @@ class ReplicaPool:
             max_restarts=0,
             max_task_retries=0,
             enable_task_events=False,
-            **_reserved(stage),
+            **_elsewhere(_reserved(stage), avoided),
         )
         if door is not None:
             self._doors[link] = door
@@ -189,6 +197,19 @@ def _reserved(stage: Stage) -> dict[str, Any]:
         if wish is not UNSET:
             reserved[name] = dict(wish)
     return reserved
+
+
+def _elsewhere(reserved: dict[str, Any], avoided: str) -> dict[str, Any]:
+    """These options, and rather not on a host: Ray takes it where no other one fits.
+
+    Ray asks any host at all to place an actor that needs nothing, also one that stands still, and waits for its answer;
+    one that needs something is placed by the driver's own host. So it needs a byte.
+    """
+    if not avoided:
+        return reserved
+    own = reserved.get("label_selector", {})
+    apart = {"ray.io/node-id": f"!{avoided}", **own}
+    return {"memory": 1, **reserved, "label_selector": apart, "fallback_strategy": [{"label_selector": own}]}
 
 
 def hosts() -> list[Host]:

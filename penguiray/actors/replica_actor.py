@@ -184,10 +184,10 @@ class ReplicaActor:
         self._process.note_peers(news)
 
     @ray.method(concurrency_group="control")
-    def renew(self, ingress: int = 0) -> tuple[str, int]:
-        """See `ReplicaProcess.renew`; gives the host's name and the process's id."""
+    def renew(self, ingress: int = 0) -> tuple[str, int, str]:
+        """See `ReplicaProcess.renew`; gives the host's name, the process's id, and Ray's id of the host."""
         self._process.renew(ingress)
-        return socket.gethostname(), os.getpid()
+        return socket.gethostname(), os.getpid(), _host()
 
     @ray.method(concurrency_group="peers")
     def computes(self, pid: int) -> bool:
