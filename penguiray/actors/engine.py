@@ -25,23 +25,21 @@ import ray
 
 from penguiray.actors.calls import feedback_of
 from penguiray.actors.driver_links import DriverLinks
-from penguiray.actors.listening import Listening
-from penguiray.actors.lost import end_of_run, how_lost
+from penguiray.actors.lost import end_of_run
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
 from penguiray.actors.session import connect, smallest_store, totals
 from penguiray.actors.ship import Parcels
-from penguiray.actors.successors import Successors
-from penguiray.actors.updates import Updates, packed_stage
+from penguiray.actors.supervisor import Supervisor
+from penguiray.actors.updates import packed_stage
 from penguiray.clock import Clock, SystemClock
 from penguiray.control.host_setup import HostSetups
 from penguiray.control.lease import RENEW_S
 from penguiray.control.placement import why_not_placed
-from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, RunClosed, StartError
+from penguiray.errors import PenguirayError, PlacementError, RunClosed, StartError
 from penguiray.graph.spec import FlowSpec, NodeSpec
 from penguiray.ingress.engine import EngineState, Signal, ThreadSignal, Update
 from penguiray.ingress.ingress import Ingress
-from penguiray.ingress.recovery import Recovery
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
@@ -99,10 +97,7 @@ class RayEngine:
         self._said: set[str] = set()
         self._parcels = Parcels(spec.options.inline_limit_bytes)
         self._pool: ReplicaPool | None = None
-        self._successors: Successors | None = None
-        self._recovery: Recovery | None = None
-        self._listening: Listening | None = None
-        self._updates: Updates | None = None
+        self._supervisor: Supervisor | None = None
         self._hosts = HostSetups()
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare({})
@@ -176,8 +171,8 @@ class RayEngine:
         Raises:
             FlowError: The node cannot be pickled.
         """
-        assert self._updates is not None  # the run is ready
-        updates, (plan, stage) = self._updates, self.plan.updated(new)
+        assert self._supervisor is not None  # the run is ready
+        updates, (plan, stage) = self._supervisor.updates, self.plan.updated(new)
         update, code = Update(self.signal()), packed_stage(plan, stage.index)
         updates.expect(update)
         self._events.put(lambda: updates.begin(update, plan, stage.index, code))
@@ -200,7 +195,7 @@ class RayEngine:
         try:
             self._deploy()
             while not self._is_ending:
-                event = self._events.get()
+                event = self._next_event()
                 if isinstance(event, tuple):
                     self._take(event)
                 else:
@@ -213,6 +208,16 @@ class RayEngine:
         finally:
             self._end()
 
+    def _next_event(self) -> Event | Todo:
+        """What comes next, or that it is time to look for what is missing after a loss."""
+        supervisor = self._supervisor
+        if supervisor is None:
+            return self._events.get()
+        try:
+            return self._events.get(timeout=supervisor.rest_s)
+        except queue.Empty:
+            return supervisor.count
+
     def _fail(self, error: PenguirayError, cause: BaseException | None = None) -> None:
         error.__cause__ = error.__cause__ or cause
         if self._state == "starting":
@@ -223,12 +228,10 @@ class RayEngine:
 
     def _end(self) -> None:
         self._is_ending = True
-        if self._updates is not None:
-            self._updates.close(RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name))
         try:
             self._links.close()
-            if self._successors is not None:
-                self._successors.close()
+            if self._supervisor is not None:
+                self._supervisor.close(RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name))
             if self._pool is not None and ray.is_initialized():
                 self._pool.stop(finish=self._finish)
         finally:
@@ -257,12 +260,18 @@ class RayEngine:
 
     def _look_after(self, pool: ReplicaPool) -> None:
         """Listen to the replicas from now on, and put others in the places of those that are lost."""
-        self._successors = Successors(
-            self.plan, pool, self._hosts, post=self._events.put, ready=self._take_successor, lose=self._lose_successor
+        self._supervisor = Supervisor(
+            self.plan,
+            pool,
+            self.ingress,
+            self.lock,
+            self.clock,
+            self._hosts,
+            post=self._events.put,
+            on_lost=self._forget,
+            on_successor=self._take_successor,
+            use=self._use_updated,
         )
-        self._updates = Updates(pool, post=self._events.put, lose=self._lose, use=self._use_updated)
-        self._listening = Listening(pool, self.clock, post=self._events.put)
-        self._recovery = Recovery(self.plan, self.ingress, self.lock, self._successors, self.clock)
 
     def _place(self) -> ReplicaPool | None:
         """Ask Ray for the replicas; None if the run is ending already."""
@@ -330,7 +339,8 @@ class RayEngine:
             raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
         if kind == "tick":
             self._warn_of_silence()
-            self._look_after_losses()
+            if self._supervisor is not None:
+                self._supervisor.look(self._look_for_places, _PLACEMENT_S)
 
     def _take_answer(self, link: LinkId, actor: Any, answer: Future[Any]) -> None:
         """A frame was taken by its receiver, or could not be brought to it."""
@@ -360,10 +370,10 @@ class RayEngine:
                 return
             self.ingress.on_report(link, report)
         self._links.transport.ask(link, report.number)
-        if self._recovery is not None and self._recovery.waits_for_reports:
-            self._events.put(self._recovery.note_report)
-        for peer, heard in report.unreached.items():
-            self._events.put(functools.partial(self._note_unreached, link, peer, heard))
+        if self._supervisor is not None:
+            self._supervisor.note_report()
+            for peer, heard in report.unreached.items():
+                self._events.put(functools.partial(self._supervisor.note_unreached, link, peer, heard))
 
     def _take_feedback(self, link: LinkId, feedback: Feedback) -> None:
         self.ingress.on_feedback(link, feedback)
@@ -376,76 +386,31 @@ class RayEngine:
             self._lose(link, error)
         return error is not None
 
-    def _note_unreached(self, link: LinkId, peer: LinkId, heard: int) -> None:
-        """A replica that another one cannot reach is of no use to it, even if it lives."""
-        if self._recovery is not None and self._recovery.is_news(peer, heard):
-            names = [self.plan.stages[one.stage].name for one in (link, peer)]
-            self._lose(peer, ReplicaLost(f"replica {link.replica} of {names[0]!r} could not reach it", node=names[1]))
-
     def _warn_of_silence(self) -> None:
         with self.lock:
             said = self.watch.silent(self.clock.now())
         _warn(said)
 
-    def _look_after_losses(self) -> None:
-        """Go on without who does not answer, and say why a new replica waits for its place."""
-        if self._recovery is not None and self._pool is not None:
-            self._listen(self._pool, self._recovery)
-            self._recovery.tick()
-            stages = self._recovery.waiting(_PLACEMENT_S)
-            try:
-                if stages:
-                    self._look_for_places(self._pool, stages)
-            except PlacementError as error:  # the host that had it may be on its way back
-                if str(error) not in self._said:
-                    self._said.add(str(error))
-                    _log.warning("%s", error)
-
-    def _listen(self, pool: ReplicaPool, recovery: Recovery) -> None:
-        """Go on without who is silent. What joins and folds gathered cannot be given again: they are left alone."""
-        if self._listening is None:
-            return
-        links = [link for link in pool.opened if link.stage not in self.plan.unrepeatable]
-        silent = self._listening.look(links, socket.gethostname())
-        for link in recovery.listen(silent):
-            why = f"it has not answered for {silent[link]:.0f} s"
-            self._lose(link, ReplicaLost(why, node=self.plan.stages[link.stage].name), by_us=True)
-
     def _note_renewed(self, link: LinkId, actor: Any, done: Future[Any]) -> None:
-        if self._listening is not None:
-            self._listening.told(link, actor, done)
+        if self._supervisor is not None:
+            self._supervisor.note_renewed(link, actor, done)
 
-    def _lose(self, link: LinkId, error: BaseException | None, *, by_us: bool = False) -> None:
-        """Put another replica in the place of one that was lost, if that makes good what is lost; else the run ends."""
-        recovery = self._recovery
-        if recovery is not None and link in recovery.down:
-            return
-        if recovery is None or not recovery.may_replace(link):
+    def _lose(self, link: LinkId, error: BaseException | None) -> None:
+        """A replica was lost: another one takes its place, or the run ends."""
+        if self._supervisor is None:
             raise error if isinstance(error, StartError) else self._lost(link, error)
+        self._supervisor.lose(link, error)
+
+    def _forget(self, link: LinkId) -> None:
         with self.lock:
             self.watch.forget(link)
-        if self._listening is not None:
-            host = self._listening.host_of(link)
-            if by_us and host is not None and self._pool is not None:  # all of its host may stand still
-                self._pool.avoid(link, host)
-            self._listening.forget(link)
-        recovery.replace(link, how_lost(error), by_us=by_us)
 
     def _take_successor(self, link: LinkId) -> None:
         """A replica works that takes the place of a lost one."""
         assert self._pool is not None
-        assert self._recovery is not None
         with self.lock:
             self._links.transport.replace(link, self._pool.peer(link))
         self._collect(link)
-        self._recovery.ready(link)
-        if self._updates is not None:
-            self._updates.check(link)
-
-    def _lose_successor(self, link: LinkId, error: BaseException | None) -> None:
-        assert self._recovery is not None
-        self._recovery.failed(link)
-        self._lose(link, error)
 
     def _lost(self, link: LinkId, error: BaseException | None) -> PenguirayError:
         return end_of_run(self.plan, link, error)

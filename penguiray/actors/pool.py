@@ -19,12 +19,11 @@ from penguiray.actors.replica_actor import CONCURRENCY_GROUPS, ReplicaActor
 from penguiray.actors.session import NAMESPACE
 from penguiray.actors.ship import Packed, pack_outline
 from penguiray.control.placement import Host
-from penguiray.graph.policies import UNSET
 from penguiray.link.frame import LinkId
 from penguiray.link.peers import epoch_of
 from penguiray.observe.card import RunCard
-from penguiray.plan.needs import needs_of
-from penguiray.plan.plan import Plan, Stage
+from penguiray.plan.needs import wishes_of
+from penguiray.plan.plan import Plan
 
 __all__ = ["Code", "Done", "ReplicaPool", "ask", "hosts"]
 
@@ -111,7 +110,7 @@ class ReplicaPool:
             max_restarts=0,
             max_task_retries=0,
             enable_task_events=False,
-            **_elsewhere(_reserved(stage), avoided),
+            **wishes_of(stage.first, avoided=avoided),
         )
         if door is not None:
             self._doors[link] = door
@@ -182,34 +181,6 @@ def ask(method: Any, link: LinkId, on_done: Done, *arguments: Any) -> None:
     """Call a method of an actor, and have its answer told; `on_done` runs in a thread of Ray's and may only enqueue."""
     answer: Future[Any] = method.remote(*arguments).future()
     answer.add_done_callback(lambda done: on_done(link, done))
-
-
-def _reserved(stage: Stage) -> dict[str, Any]:
-    """Ray's options for a replica. CPUs that were not asked for are not reserved: a small machine refuses nothing."""
-    needs = needs_of(stage.first)
-    reserved: dict[str, Any] = {"num_cpus": needs.pop("CPU", 0.0), "num_gpus": needs.pop("GPU", 0.0)}
-    if "memory" in needs:
-        reserved["memory"] = int(needs.pop("memory"))
-    if needs:
-        reserved["resources"] = needs
-    for name in ("label_selector", "runtime_env"):
-        wish = getattr(stage.first.options, name)
-        if wish is not UNSET:
-            reserved[name] = dict(wish)
-    return reserved
-
-
-def _elsewhere(reserved: dict[str, Any], avoided: str) -> dict[str, Any]:
-    """These options, and rather not on a host: Ray takes it where no other one fits.
-
-    Ray asks any host at all to place an actor that needs nothing, also one that stands still, and waits for its answer;
-    one that needs something is placed by the driver's own host. So it needs a byte.
-    """
-    if not avoided:
-        return reserved
-    own = reserved.get("label_selector", {})
-    apart = {"ray.io/node-id": f"!{avoided}", **own}
-    return {"memory": 1, **reserved, "label_selector": apart, "fallback_strategy": [{"label_selector": own}]}
 
 
 def hosts() -> list[Host]:

@@ -33,8 +33,8 @@ _log = logging.getLogger("penguiray")
 _PATIENCE_S = 10.0
 """How long a replica may take to say what it holds."""
 
-_AGAIN_S = 5.0
-"""How long after a count the next one comes, while it may find more."""
+_AGAIN_S, _MOST_AGAIN_S = 0.5, 5.0
+"""How long after a count the next one comes, while it may find more: soon after a loss, and then more seldom."""
 
 Answered = Callable[[LinkId, "Held | None"], None]
 """Called on the engine's thread with a replica's answer; None if it was lost, or if there is nothing to say."""
@@ -121,6 +121,7 @@ class Recovery:
         self._losses: list[LinkId] = []
         self._told = self._covered = 0
         self._counted = 0.0
+        self._again_s = _AGAIN_S
         self._news: dict[LinkId, PeerNews] = {}
         self._gone: dict[LinkId, tuple[int, ...]] = {}
         self._since: dict[LinkId, float] = {}
@@ -233,6 +234,7 @@ class Recovery:
         All that is known is told each time: one that was opened meanwhile may have heard of nothing yet.
         """
         self._words += 1
+        self._again_s = _AGAIN_S
         self._news[link] = (self._words, link, place, self._gone.get(link, ()))
         news, losses = list(self._news.values()), len(self._losses)
         self._ask_all(lambda to, answered: self._hands.tell(to, news, answered), lambda *_: self._note_told(losses))
@@ -288,13 +290,21 @@ class Recovery:
         self._look()
         self._count_again()
 
+    @property
+    def rest_s(self) -> float | None:
+        """Seconds until a `tick` has them counted once more; None if that is not to be."""
+        if not self._watched or self._is_counting:
+            return None
+        return max(0.0, self._counted + self._again_s - self._clock.now())
+
     def _count_again(self) -> None:
         """Count once more while inputs are under way that were so at a loss.
 
         What a generator gave and what was lost of it is known to nobody before the generator has ended.
         """
-        if not self._watched or self._is_counting or self._clock.now() < self._counted + _AGAIN_S:
+        if self.rest_s != 0.0:
             return
+        self._again_s = min(2 * self._again_s, _MOST_AGAIN_S)
         with self._lock:
             self._watched &= self._ingress.live_roots()
         if self._watched:

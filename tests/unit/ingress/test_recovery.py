@@ -197,6 +197,31 @@ def test_who_does_not_answer_is_gone_without_after_a_while(run: Run) -> None:
     assert sorted(run.sent()) == [0, 1], "what B has may be lost, so it is sent again, too"
 
 
+def test_what_was_under_way_at_a_loss_is_counted_again_soon_and_then_more_seldom(run: Run) -> None:
+    run.recovery.replace(A, "it was killed")
+    run.hear()
+    for _ in range(2):
+        run.say()
+    rests = []
+    for _ in range(6):
+        rest_s = run.recovery.rest_s
+        assert rest_s is not None
+        rests.append(rest_s)
+        run.recovery.tick()
+        assert not run.asked, "not before its time"
+        run.clock.time += rest_s
+        run.recovery.tick()
+        assert run.recovery.rest_s is None, "it counts"
+        for _ in range(2):
+            run.say()
+    assert rests == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    run.recovery.replace(B, "it was killed")
+    run.hear()
+    for _ in range(2):
+        run.say()
+    assert run.recovery.rest_s == 0.5
+
+
 def test_a_replica_that_others_cannot_reach_is_news_unless_they_have_not_heard_of_its_successor(run: Run) -> None:
     assert run.recovery.is_news(A, heard=0)
     run.recovery.replace(A, "it was killed")
