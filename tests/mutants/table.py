@@ -325,6 +325,20 @@ MUTANTS = (
         "completion", "an ordered call takes results one by one", "ingress/call.py",
         "not (self._ordered or self.errors", "not (self.errors", ("unit/ingress/test_call.py",),
     ),
+    Mutant(
+        "losses", "an input is kept until it is done", "ingress/losses.py",
+        "self._inputs.update(zip(roots, zip(*columns, strict=True), strict=True))", "pass", LOSSY,
+    ),
+    Mutant(
+        "cancelling", "an input that was given up is followed no further", "ingress/outcomes.py",
+        "self._roots.drop(roots)\n        self._losses.forget(roots)\n        self._take_back", "self._take_back",
+        CANCELLING,
+    ),
+    Mutant(
+        "credit", "a frame is answered when its last message is taken", "runtime/inbox.py",
+        "self._add(_Waiting(frame, frame.messages, on_taken))",
+        "on_taken() or self._add(_Waiting(frame, frame.messages, _nothing))", ("unit/runtime/test_inbox.py",),
+    ),
     # -- attempts
     Mutant(
         "completion", "one attempt of an input stands", "ingress/losses.py",
