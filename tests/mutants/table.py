@@ -396,7 +396,7 @@ MUTANTS = (
     ),
     Mutant(
         "ids", "a root knows its position", "link/ids.py",
-        "return root & (1 << _CALL_SHIFT) - 1", "return root & (1 << 8) - 1", IDS,
+        "return root & (1 << _POSITION_BITS) - 1", "return root & (1 << 8) - 1", IDS,
     ),
     Mutant(
         "ids", "replicas and the caller's side derive the same ids", "runtime/outbox.py",
@@ -503,7 +503,7 @@ MUTANTS = (
     ),
     Mutant(
         "streams", "strangers get short words only", "actors/door.py",
-        "most_bytes=_GREETING_BYTES,", "most_bytes=MOST_BYTES,", DOOR,
+        "self._loop, most_bytes=_GREETING_BYTES", "self._loop, most_bytes=MOST_BYTES", DOOR,
     ),
     Mutant(
         "streams", "only processes of the same user are let in", "actors/door.py",
