@@ -150,12 +150,13 @@ class ReplicaProcess:
     def open_next(self) -> None:
         """See `Replica.open_next`."""
         self._await(self._replica.open_next())
-        gc.collect()
-        gc.freeze()
 
     def switch(self) -> None:
         """See `Replica.switch`."""
         self._await(self._replica.switch())
+        gc.unfreeze()  # what only the version before had is garbage now
+        gc.collect()
+        gc.freeze()
 
     def drop_next(self) -> None:
         """See `Replica.drop_next`."""

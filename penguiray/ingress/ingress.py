@@ -21,9 +21,9 @@ from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, Kind, LinkId
 from penguiray.link.ids import (
     call_of,
-    child_id,
-    child_ids,
     first_call,
+    first_id,
+    first_ids,
     next_attempt,
     position_of,
     root_of,
@@ -198,7 +198,7 @@ class Ingress:
             return
         positions = call.next_positions(len(columns[0]))
         roots = list(range(root_of(call.number, positions.start), root_of(call.number, positions.stop)))
-        ids = [child_ids(roots, stage) for stage in self._plan.sources]
+        ids = [first_ids(roots, stage) for stage in self._plan.sources]
         self._roots.announce(roots, ids)
         call.live += len(roots)
         self._losses.keep(roots, columns)
@@ -399,7 +399,7 @@ class Ingress:
         stage = call.folds_left.pop(0)
         (position,) = call.next_positions(1)
         root = root_of(call.number, position)
-        message_id = child_id(root, stage)
+        message_id = first_id(root, stage)
         self._roots.announce([root], [[message_id]])
         call.live += 1
         end = Messages([root], [message_id], [None], call.facts_of([root]))

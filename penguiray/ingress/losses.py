@@ -17,7 +17,7 @@ from penguiray.ingress.replays import DEATHS, Replays
 from penguiray.ingress.roots import Roots
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import LinkId
-from penguiray.link.ids import call_of, child_id, child_ids, next_attempt, position_of
+from penguiray.link.ids import call_of, first_id, next_attempt, position_of
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Plan, Stage
@@ -173,7 +173,7 @@ class Losses:
         assert anew is not None
         self._roots.drop([root])
         self.forget([root])
-        self._roots.announce([anew], [[child_id(anew, stage)] for stage in self._plan.sources])
+        self._roots.announce([anew], [[first_id(anew, stage)] for stage in self._plan.sources])
         self._inputs[anew] = values
         self._replays.rename(root, anew)
         return anew
@@ -189,4 +189,5 @@ class Losses:
                 }
             for place, stage in enumerate(self._plan.sources):
                 values = [self._inputs[root][place] for root in again]
-                self._sender.offer_all(stage, Messages(again, child_ids(again, stage), values, facts))
+                ids = [first_id(root, stage) for root in again]
+                self._sender.offer_all(stage, Messages(again, ids, values, facts))

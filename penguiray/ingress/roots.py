@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
-from penguiray.link.ids import call_of, child_id
+from penguiray.link.ids import call_of, child_id, first_id
 from penguiray.link.ledger import Ledger
 from penguiray.link.report import Chosen
 from penguiray.plan.plan import Plan, Stage, goes_along
@@ -189,8 +189,11 @@ class StraightRoots:
         }
 
     def _is_held(self, root: int, held: Container[int]) -> bool:
-        message_id = root
-        for stage in self._chain:
+        first, *others = self._chain
+        message_id = first_id(root, first)
+        if message_id in held:
+            return True
+        for stage in others:
             message_id = child_id(message_id, stage)
             if message_id in held:
                 return True

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
-    "call_of", "child_id", "child_ids", "first_call", "ingress_number", "ingress_of", "next_attempt", "position_of",
-    "root_of", "root_of_trace", "trace_id_of",
+    "call_of", "child_id", "child_ids", "first_call", "first_id", "first_ids", "ingress_number", "ingress_of",
+    "next_attempt", "position_of", "root_of", "root_of_trace", "trace_id_of",
 ]  # fmt: skip
 
 _PRIME = (1 << 61) - 1
@@ -68,8 +68,25 @@ def ingress_of(root: int) -> int:
     return root >> _CALL_SHIFT + _INGRESS_SHIFT
 
 
+def first_id(root: int, stage: int) -> int:
+    """Id of the message that an input is where it enters the flow."""
+    (message_id,) = first_ids([root], stage)
+    return message_id
+
+
+def first_ids(roots: Sequence[int], stage: int) -> list[int]:
+    """Ids of the messages that inputs are where they enter the flow; all of one call and one attempt.
+
+    The call is hashed first: to multiply by a power of two turns the bits of a number round, modulo a Mersenne prime.
+    So the positions of one call would meet those of another one.
+    """
+    seed = (roots[0] >> _POSITION_BITS) * _BASE % _PRIME if roots else 0
+    start, mask = (seed * _BASE + (stage + 2) * _STAGE) % _PRIME, (1 << _POSITION_BITS) - 1
+    return [((root & mask) * _BASE + start) % _PRIME for root in roots]
+
+
 def child_id(parent: int, stage: int, index: int = 0) -> int:
-    """Id of a message: from its parent's id (or its root), the stage it goes to, and its index among the siblings."""
+    """Id of a message: from its parent's id, the stage it goes to, and its index among the siblings."""
     return (parent * _BASE + (stage + 2) * _STAGE + index) % _PRIME
 
 

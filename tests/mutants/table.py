@@ -414,8 +414,8 @@ MUTANTS = (
     ),
     Mutant(
         "losses", "what is sent again has the ids that it had", "ingress/losses.py",
-        "Messages(again, child_ids(again, stage), values, facts)",
-        "Messages(again, child_ids(again, stage + 1), values, facts)", SENT_AGAIN,
+        "ids = [first_id(root, stage) for root in again]",
+        "ids = [first_id(root, stage + 1) for root in again]", SENT_AGAIN,
     ),
     Mutant(
         "losses", "nothing is sent to who is lost", "link/lanes.py",

@@ -12,7 +12,7 @@ import penguiray as pr
 from penguiray.actors.telling import Teller
 from penguiray.clock import SystemClock
 from penguiray.link.frame import Frame
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import first_id, root_of
 from penguiray.link.report import Report
 from penguiray.link.wire import Packed, pack_report, unpack_report
 from penguiray.link.words import MOST_BYTES, Word, parted
@@ -68,7 +68,7 @@ class Side:
         """A message is finished with this result."""
         root = root_of(1, self._position)
         self._position += 1
-        self.outbox.finish(Item(root, child_id(root, 0), value), [value])
+        self.outbox.finish(Item(root, first_id(root, 0), value), [value])
         self.outbox.flush()
 
     def called(self) -> list[Any] | None:

@@ -14,7 +14,7 @@ from penguiray.ingress.call import Call, State
 from penguiray.ingress.ingress import Ingress
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import child_id, first_id, root_of
 from penguiray.link.message import Facts
 from penguiray.link.report import NodeCount, Report
 
@@ -135,7 +135,7 @@ def test_a_report_that_comes_twice_gives_its_results_once() -> None:
     call = caller.reads()
     caller.ingress.admit(call, [["a"]])
     root = root_of(call.number, 0)
-    message_id = child_id(root, 0)
+    message_id = first_id(root, 0)
     for _ in range(2):
         caller.ingress.on_report(ONLY, Report(0, 1, streamed=[(root, message_id, 0)], results=["a"]))
     part = call.take()
@@ -162,7 +162,7 @@ def test_an_input_whose_result_is_there_cannot_be_cancelled_any_more() -> None:
     call = caller.ingress.open_call(ordered=False, facts=Facts(trace_id="mine"), wake=lambda: None)
     caller.ingress.admit(call, [["a"]])
     root = root_of(call.number, 0)
-    middle = child_id(root, 0)
+    middle = first_id(root, 0)
     last = child_id(middle, 1)
     caller.ingress.on_report(LinkId(1, 0), Report(1, 1, roots=[root], ids=[last], counts=[1], results=["a"]))
     assert caller.ingress.cancel("mine") == 0

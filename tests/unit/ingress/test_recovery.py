@@ -12,7 +12,7 @@ import penguiray as pr
 from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.recovery import Answered, Recovery
 from penguiray.link.frame import Feedback, Frame, LinkId
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import first_id, root_of
 from penguiray.link.peers import Held, PeerNews
 from penguiray.link.report import Report
 
@@ -94,7 +94,7 @@ class Run:
                 answered(link, self.has(link, told))
 
     def has(self, link: LinkId, told: int = 0) -> Held:
-        return told, [child_id(self.roots[link.replica], 0)]
+        return told, [first_id(self.roots[link.replica], 0)]
 
     def sent(self) -> list[Any]:
         return [value for frame in self.wire.frames for value in frame.messages.values]
@@ -123,7 +123,7 @@ def test_what_is_finished_and_not_told_yet_is_waited_for(run: Run) -> None:
     run.say(told=1)
     assert run.asked == [], "the second count begins when the reports of the first are here"
     for link in (B, C):
-        message = child_id(run.roots[link.replica], 0)
+        message = first_id(run.roots[link.replica], 0)
         run.ingress.on_report(link, Report(0, 1, roots=[run.roots[link.replica]], ids=[message], counts=[0]))
         run.recovery.note_report()
     asked, run.asked = run.asked, []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import penguiray as pr
 from penguiray.ingress.roots import GeneralRoots, News, StraightRoots, roots_for
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import child_id, first_id, root_of
 from penguiray.plan.plan import Plan
 
 
@@ -36,7 +36,7 @@ def test_the_quick_way_for_straight_flows_agrees_with_the_general_one(seed: int,
     rng, plan = random.Random(seed), straight_plan(stages)
     quick, general = StraightRoots(plan), GeneralRoots(1_000)
     roots = [root_of(3, position) for position in range(inputs)]
-    first = [child_id(root, plan.sources[0]) for root in roots]
+    first = [first_id(root, plan.sources[0]) for root in roots]
     for followed in (quick, general):
         followed.announce(roots, [first])
     reports = []
@@ -74,9 +74,9 @@ def test_a_root_is_done_once_and_unknown_afterwards() -> None:
     plan = straight_plan(1)
     roots = roots_for(plan)
     root = root_of(1, 0)
-    roots.announce([root], [[child_id(root, 0)]])
-    assert roots.finish(plan.stages[0], root, child_id(root, 0), 1, None) is News.DONE
-    assert roots.finish(plan.stages[0], root, child_id(root, 0), 1, None) is News.KNOWN
+    roots.announce([root], [[first_id(root, 0)]])
+    assert roots.finish(plan.stages[0], root, first_id(root, 0), 1, None) is News.DONE
+    assert roots.finish(plan.stages[0], root, first_id(root, 0), 1, None) is News.KNOWN
 
 
 @pytest.mark.parametrize("kind", [StraightRoots, GeneralRoots])
@@ -85,7 +85,7 @@ def test_forgetting_a_call_leaves_the_others(kind: type[StraightRoots] | type[Ge
     roots = StraightRoots(plan) if kind is StraightRoots else GeneralRoots(1_000)
     mine, others = [root_of(1, 0), root_of(1, 1)], [root_of(2, 0)]
     for some in (mine, others):
-        roots.announce(some, [[child_id(root, 0) for root in some]])
+        roots.announce(some, [[first_id(root, 0) for root in some]])
     roots.drop(roots.of_call(1))
     assert [root in roots for root in (*mine, *others)] == [False, False, True]
     roots.clear()

@@ -13,7 +13,7 @@ from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Frame, LinkId
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import child_id, first_id, root_of
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Plan
 
@@ -55,7 +55,7 @@ class Driver:
         self.sender = Sender(self.wire, plan.options, epoch=1)
         self.sender.connect(0, 1)
         self.losses = Losses(plan, self.roots, self.sender, lambda roots: {})
-        self.roots.announce(ROOTS, [[child_id(root, 0) for root in ROOTS]])
+        self.roots.announce(ROOTS, [[first_id(root, 0) for root in ROOTS]])
         self.losses.keep(ROOTS, [["a", "b", "c"]])
 
     def recover(self, held: set[int]) -> tuple[int, list[int]]:
@@ -77,8 +77,9 @@ class Driver:
 
 
 def at(root: int, *stages: int) -> int:
-    message_id = root
-    for stage in stages:
+    first, *others = stages
+    message_id = first_id(root, first)
+    for stage in others:
         message_id = child_id(message_id, stage)
     return message_id
 
@@ -109,7 +110,7 @@ def test_an_input_is_on_its_way_again_while_a_message_of_it_is_done_a_second_tim
 def test_what_stands_still_may_have_what_is_missing_so_nothing_is_given_up_on() -> None:
     driver = Driver(SPREAD)
     end = root_of(1, 3)
-    driver.roots.announce([end], [[child_id(end, 0)]])
+    driver.roots.announce([end], [[first_id(end, 0)]])
     missing = driver.losses.missing(set())
     assert driver.losses.recover(missing, missing, None) == (ROOTS, [])
     driver.arrive()
@@ -147,7 +148,7 @@ def test_what_waits_on_the_callers_side_is_not_lost_and_what_is_done_is_not_sent
 def test_what_was_not_sent_as_an_input_cannot_be_sent_again() -> None:
     driver = Driver(SPREAD)
     end = root_of(1, 3)
-    driver.roots.announce([end], [[child_id(end, 0)]])
+    driver.roots.announce([end], [[first_id(end, 0)]])
     assert driver.recover({at(root, 0) for root in ROOTS}) == (0, [end])
 
 

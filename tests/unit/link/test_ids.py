@@ -10,6 +10,8 @@ from penguiray.link.ids import (
     child_id,
     child_ids,
     first_call,
+    first_id,
+    first_ids,
     ingress_number,
     ingress_of,
     next_attempt,
@@ -35,7 +37,7 @@ def test_attempts_of_an_input_have_ids_of_their_own_and_the_same_call_position_a
     roots = [root_of(first_call(number) + call, position)]
     while (anew := next_attempt(roots[-1])) is not None:
         roots.append(anew)
-    assert len({child_id(root, 0) for root in roots}) == len(roots) == 256
+    assert len({first_id(root, 0) for root in roots}) == len(roots) == 256
     assert {(call_of(root), position_of(root), ingress_of(root)) for root in roots} == {
         (first_call(number) + call, position, number)
     }
@@ -45,7 +47,7 @@ def test_attempts_of_an_input_have_ids_of_their_own_and_the_same_call_position_a
 
 def test_roots_stages_and_siblings_have_ids_of_their_own() -> None:
     roots = [root_of(call, position) for call in (1, 2, 3) for position in range(50)]
-    first = [child_id(root, stage) for root in roots for stage in range(4)]
+    first = [first_id(root, stage) for root in roots for stage in range(4)]
     second = [child_id(parent, stage, index) for parent in first for stage in range(4) for index in range(5)]
     assert len({*first, *second}) == len(first) + len(second)
 
@@ -60,3 +62,11 @@ def test_a_trace_id_is_32_hexadecimal_digits_and_says_where_it_is_from(epoch: in
     trace = trace_id_of(epoch, root_of(call, position))
     assert len(trace) == 32
     assert (int(trace[:16], 16), int(trace[16:], 16)) == (epoch, call << 40 | position)
+
+
+def test_calls_do_not_meet_however_many_there_are() -> None:
+    roots = {root_of(call, position) for call in range(1, 20_000) for position in range(3)}
+    roots |= {anew for call in range(1, 200) if (anew := next_attempt(root_of(call, 0))) is not None}
+    assert len({first_id(root, 0) for root in roots}) == len(roots)
+    call = [root_of(7, position) for position in range(3)]
+    assert first_ids(call, 0) == [first_id(root, 0) for root in call]

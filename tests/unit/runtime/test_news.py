@@ -9,7 +9,7 @@ from typing import Any
 import penguiray as pr
 from penguiray.clock import SystemClock
 from penguiray.link.frame import Frame, Kind, LinkId
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import first_id, root_of
 from penguiray.link.message import Facts, Messages
 from penguiray.link.report import Report
 from penguiray.runtime.replica import Replica
@@ -40,7 +40,7 @@ def test_a_report_that_is_taken_when_the_next_suspect_begins_has_the_results_of_
         )  # fmt: skip
         await replica.open()
         facts = {root: Facts(is_suspect=True) for root in roots}
-        messages = Messages(roots, [child_id(root, 0) for root in roots], ["a", "b", "c"], facts)
+        messages = Messages(roots, [first_id(root, 0) for root in roots], ["a", "b", "c"], facts)
         replica.receive(Frame(LinkId(0, 0), 7, 0, Kind.DATA, messages), lambda _: None)
         replica.finish()
         await replica.run()

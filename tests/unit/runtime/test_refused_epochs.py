@@ -8,7 +8,7 @@ import random
 import penguiray as pr
 from penguiray.clock import SystemClock
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.ids import child_id, root_of
+from penguiray.link.ids import first_id, root_of
 from penguiray.link.message import Messages
 from penguiray.link.peers import Peers, epoch_of
 from penguiray.runtime.replica import Replica
@@ -36,7 +36,7 @@ def test_frames_of_an_old_epoch_are_answered_and_dropped() -> None:
         await replica.open()
         replica.refused = {old}
         for sequence, (epoch, value) in enumerate([(old, "late"), (new, "good"), (7, "input")]):
-            messages = Messages([root], [child_id(root, 0)], [value])
+            messages = Messages([root], [first_id(root, 0)], [value])
             replica.receive(Frame(LinkId(0, 0), epoch, sequence, Kind.DATA, messages), taken.append)
         replica.finish()
         await replica.run()
