@@ -92,6 +92,7 @@ class LocalEngine:
         self._start_error: PenguirayError | None = None
         self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_dropping = False
         self._noted: set[LinkId] = set()
         self.watch = CallWatch(plan)
         self._watcher = _Watcher(self)
@@ -145,7 +146,15 @@ class LocalEngine:
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         for replica in self._replicas.values():
             replica.note_cancelled(roots, calls)
-            self.call_soon(replica.drop_cancelled)
+        if not self._is_dropping:
+            self._is_dropping = True
+            self.call_soon(self._drop_cancelled)
+
+    def _drop_cancelled(self) -> None:
+        """Once for all that was given up in the meantime: it goes through all that waits."""
+        self._is_dropping = False
+        for replica in self._replicas.values():
+            replica.drop_cancelled()
 
     @property
     def state(self) -> EngineState:

@@ -24,6 +24,7 @@ from typing import Any, Literal
 import ray
 
 from penguiray.actors.calls import feedback_of
+from penguiray.actors.cancels import Cancels
 from penguiray.actors.driver_links import DriverLinks
 from penguiray.actors.lost import end_of_run
 from penguiray.actors.opening import Opening, Step
@@ -98,6 +99,7 @@ class RayEngine:
         self._parcels = Parcels(spec.options.inline_limit_bytes)
         self._pool: ReplicaPool | None = None
         self._supervisor: Supervisor | None = None
+        self._cancels = Cancels(self._tell_cancelled)
         self._hosts = HostSetups()
         self._thread = threading.Thread(target=self._work, name=f"penguiray-{spec.name}", daemon=True)
         self._prepare({})
@@ -135,7 +137,18 @@ class RayEngine:
 
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         if self._pool is not None and not self._is_ending:
-            self._pool.cancel(roots, calls)
+            self._cancels.add(list(self._pool.opened), roots, calls)
+
+    def _tell_cancelled(self, link: LinkId, roots: Sequence[int], calls: Sequence[int]) -> None:
+        pool = self._pool
+        if pool is not None and link in pool.actors and not self._is_ending:
+            pool.cancel(link, lambda *_: self._events.put(functools.partial(self._note_told, link)), roots, calls)
+        else:
+            self._events.put(functools.partial(self._note_told, link))
+
+    def _note_told(self, link: LinkId) -> None:
+        with self.lock:
+            self._cancels.told(link)
 
     @property
     def state(self) -> EngineState:

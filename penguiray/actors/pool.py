@@ -151,10 +151,9 @@ class ReplicaPool:
         """Ask one actor for its next report."""
         ask(self.actors[link].collect, link, on_done)
 
-    def cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
-        """Tell every actor to give up inputs."""
-        for link in list(self.opened):
-            self.actors[link].cancel.remote(roots, calls)
+    def cancel(self, link: LinkId, on_done: Done, roots: Sequence[int], calls: Sequence[int]) -> None:
+        """Tell one actor to give up inputs."""
+        ask(self.actors[link].cancel, link, on_done, roots, calls)
 
     def renew(self, told: Callable[[LinkId, Any, Future[Any]], None]) -> None:
         """Tell every actor that its driver lives; each says where it is, which is told with the actor."""

@@ -21,7 +21,7 @@ from penguiray.runtime.inbox import Control
 from penguiray.runtime.layers import Call, GaveUp
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
-from penguiray.runtime.work import Bench, gave_up_on, item_of, outputs_of
+from penguiray.runtime.work import PARKED_LIMIT, Bench, gave_up_on, item_of, outputs_of
 
 __all__ = ["BatchWorker"]
 
@@ -61,6 +61,8 @@ class BatchWorker:
                 is_open = await self._gather(is_open=is_open)
                 await self._bench.outbox.room()
                 await self._slots.one_free()
+                while self._parked >= PARKED_LIMIT:
+                    await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 if len(self._batcher):
                     batch = self._batcher.cut(self._bench.clock.now())
                     task = group.create_task(self._work_on(batch))
@@ -81,6 +83,11 @@ class BatchWorker:
     def has_more(self) -> bool:
         """Whether messages wait or batches are under way."""
         return self._is_busy or bool(len(self._batcher)) or not self._bench.inbox.is_empty
+
+    @property
+    def _parked(self) -> int:
+        """Messages under way if some of their batches wait for another attempt, else 0."""
+        return sum(map(len, self._under_way.values())) if len(self._under_way) > self._bench.stage.concurrency else 0
 
     @property
     def _is_busy(self) -> bool:

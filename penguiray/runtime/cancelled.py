@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from penguiray.link.ids import call_of, ingress_of
 
-__all__ = ["Cancelled"]
+__all__ = ["Cancelled", "remember_calls", "remember_roots"]
 
 _ROOTS = 10_000
 _CALLS = 1_000
@@ -31,8 +31,8 @@ class Cancelled:
     def add(self, roots: Iterable[int], calls: Iterable[int]) -> None:
         """Give up single inputs, and all of whole calls."""
         self.has_any = True
-        _remember(self._roots, roots, _ROOTS)
-        _remember(self._calls, calls, _CALLS)
+        remember_roots(self._roots, roots)
+        remember_calls(self._calls, calls)
 
     def add_ingress(self, number: int) -> None:
         """Give up all that a process has sent."""
@@ -45,6 +45,16 @@ class Cancelled:
             or call_of(root) in self._calls
             or (bool(self._ingresses) and ingress_of(root) in self._ingresses)
         )
+
+
+def remember_roots(known: dict[int, None], new: Iterable[int]) -> None:
+    """Add roots to those that were given up; the oldest are forgotten."""
+    _remember(known, new, _ROOTS)
+
+
+def remember_calls(known: dict[int, None], new: Iterable[int]) -> None:
+    """Add calls to those that were given up; the oldest are forgotten."""
+    _remember(known, new, _CALLS)
 
 
 def _remember(known: dict[int, None], new: Iterable[int], most: int) -> None:

@@ -22,7 +22,7 @@ from penguiray.runtime.layers import Call
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
 from penguiray.runtime.streaming import iterate, stream_outputs
-from penguiray.runtime.work import Bench, execute, gave_up_on, item_of, outputs_of
+from penguiray.runtime.work import PARKED_LIMIT, Bench, execute, gave_up_on, item_of, outputs_of
 
 __all__ = ["ColumnWorker"]
 
@@ -80,6 +80,8 @@ class ColumnWorker:
                 self._slice = taken.cut(0, 0)
                 bench.outbox.flush()
                 await bench.outbox.room()
+                while len(self._again) >= PARKED_LIMIT:
+                    await asyncio.wait(self._again, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.sleep(0)
 
     def cancel(self) -> None:

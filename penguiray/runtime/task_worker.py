@@ -15,12 +15,9 @@ from penguiray.runtime.layers import Call
 from penguiray.runtime.slots import AutoSlots, Slots
 from penguiray.runtime.stack import build_stack
 from penguiray.runtime.streaming import stream_outputs
-from penguiray.runtime.work import Bench, execute, gave_up_on, item_of, outputs_of
+from penguiray.runtime.work import PARKED_LIMIT, Bench, execute, gave_up_on, item_of, outputs_of
 
 __all__ = ["TaskWorker"]
-
-_PARKED_LIMIT = 1_000
-"""Messages that may wait for another attempt besides those that run, before the worker takes no more."""
 
 
 class TaskWorker:
@@ -79,7 +76,7 @@ class TaskWorker:
     async def _may_take(self) -> None:
         """Wait for a free slot, for room in the outbox, and for parked messages to become fewer."""
         await self._bench.outbox.room()
-        while self._slots.free < 1 or len(self._tasks) >= self._slots.size + _PARKED_LIMIT:
+        while self._slots.free < 1 or len(self._tasks) >= self._slots.size + PARKED_LIMIT:
             await self._slots.changed()
 
     async def _work_on(self, item: Item) -> None:

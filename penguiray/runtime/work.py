@@ -18,7 +18,10 @@ from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.layers import GaveUp
 from penguiray.runtime.outbox import Outbox
 
-__all__ = ["Bench", "Worker", "execute", "gave_up_on", "item_of", "outputs_of"]
+__all__ = ["PARKED_LIMIT", "Bench", "Worker", "execute", "gave_up_on", "item_of", "outputs_of"]
+
+PARKED_LIMIT = 1_000
+"""Messages that may wait for another attempt besides those that run, before a worker takes no more."""
 
 
 @dataclass(frozen=True, slots=True)
