@@ -19,10 +19,12 @@ from penguiray.link.order import Place
 from penguiray.link.transport import FrameTooLarge
 from penguiray.link.wire import Packed, Refused, frame_of_what_can_travel, pack_frame
 
-__all__ = ["CallTransport", "Parcel", "Peer", "feedback_of"]
+__all__ = ["CallTransport", "Parcel", "Peer", "Said", "feedback_of"]
 
 Answered = Callable[[LinkId, Any, "Future[Any]"], None]
 
+Said = tuple[int, float, float]
+"""The fields of a `Feedback`."""
 Peer = tuple[Any, Door | None]
 """The actor of a replica, and where streams to it begin, if they may."""
 
@@ -137,5 +139,4 @@ _METHODS = {Kind.BACK: "receive_first", Kind.HIGH: "receive_first", Kind.LOW: "r
 
 def feedback_of(answer: Future[Any]) -> Feedback:
     """The feedback that a call brought; raises if the receiver is gone."""
-    sequence, service_s = answer.result()
-    return Feedback(sequence, service_s)
+    return Feedback(*answer.result())

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from penguiray.actors.calls import CallTransport, Peer, feedback_of
+from penguiray.actors.calls import CallTransport, Peer, Said, feedback_of
 from penguiray.actors.door import Answering, Door
 from penguiray.actors.intake import Intake
 from penguiray.actors.lost import GONE
@@ -191,15 +191,15 @@ class ReplicaProcess:
         self._failure = self._failure or error
         self._owner.news.set()
 
-    def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> tuple[int, float]:
+    def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Said:
         """Take a frame in; returns its feedback once it has left the inbox."""
         feedback = self._intake.by_call(place, header, data, attachments)
-        return feedback.sequence, feedback.service_s
+        return feedback.sequence, feedback.service_s, feedback.rest_s
 
-    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> tuple[int, float]:
+    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Said:
         """Take a frame in that may have come before; returns as if it had left the inbox."""
         self._intake.by_call_again(place, header, data)
-        return sequence, 0.0
+        return sequence, 0.0, 0.0
 
     def collect(self) -> Told:
         """Wait for news that the driver's stream does not bring: a report, and the calls under way if it is time.

@@ -23,7 +23,7 @@ from penguiray.link.words import MOST_BODY_BYTES, BrokenWord, Word, joined, part
 
 __all__ = ["Reported", "StreamTransport", "pack_feedback", "pack_place", "unpack_ask", "unpack_place"]
 
-_FEEDBACK = struct.Struct("!qd")
+_FEEDBACK = struct.Struct("!qdd")
 _PLACE = struct.Struct("!Bq")
 _ASK = struct.Struct("!q")
 
@@ -175,7 +175,7 @@ class StreamTransport:
 
 def pack_feedback(feedback: Feedback) -> bytes:
     """What `Word.FEEDBACK` says."""
-    return _FEEDBACK.pack(feedback.sequence, feedback.service_s)
+    return _FEEDBACK.pack(feedback.sequence, feedback.service_s, feedback.rest_s)
 
 
 def _feedback_in(payload: bytes) -> Feedback:

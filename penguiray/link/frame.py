@@ -94,3 +94,6 @@ class Feedback:
     """The frame that was taken off the inbox, whose messages and bytes come back as credit: its sender knows both."""
     service_s: float
     """The replica's mean time for one message in seconds, 0 if it has done none; sizes the next frames."""
+    rest_s: float = 0.0
+    """What a message with a deadline typically takes from the beginning of its call there until its end, in seconds, by
+    the quickest way and without waiting; 0 while that is not known."""

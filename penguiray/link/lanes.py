@@ -86,7 +86,7 @@ class Lane:
 class Lanes:
     """All that is under way to one stage."""
 
-    __slots__ = ("_down", "_lanes", "_options", "_sequences", "_stage", "bytes_each", "main", "service_s")
+    __slots__ = ("_down", "_lanes", "_options", "_sequences", "_stage", "bytes_each", "main", "rest_s", "service_s")
 
     def __init__(self, stage: int, replicas: int, options: FlowOptions, *, is_back: bool) -> None:
         self._stage = stage
@@ -100,6 +100,8 @@ class Lanes:
         """Mean size of a message; 0 while unknown, and where values go by reference."""
         self.service_s = 0.0
         """Mean time for a message in a replica, in seconds; 0 while unknown."""
+        self.rest_s = 0.0
+        """See `Feedback.rest_s`."""
 
     def __iter__(self) -> Iterator[Lane]:
         """The lanes, in the order in which they are served."""
@@ -177,6 +179,8 @@ class Lanes:
         lane.idle += not link.unanswered
         if feedback.service_s > 0:
             self.service_s = feedback.service_s
+        if feedback.rest_s > 0:
+            self.rest_s = feedback.rest_s
 
     @property
     def queued(self) -> int:

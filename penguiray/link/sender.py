@@ -131,6 +131,11 @@ class Sender:
         """Mean size of a message on the way to a stage; 0 while unknown, and where values go by reference."""
         return self._stages[stage].bytes_each
 
+    @property
+    def rest_s(self) -> float:
+        """What a message takes from here on, in seconds, by the quickest way: see `Feedback.rest_s`."""
+        return min((to.rest_s for to in self._stages.values() if to.main.counts), default=0.0)
+
     def take_credit(self, link: LinkId, feedback: Feedback) -> None:
         """Take credit back; `flush` sends what waited for it."""
         self._stages[link.stage].note_taken(link.replica, feedback)

@@ -49,7 +49,17 @@ class BatchWorker:
         self._per_message_s = 0.0
         call = self._call() if self._auto is None else _with_size(self._call(), self._auto, bench.clock)
         self._stack, self._once = (
-            build_stack(self._node, call, self._slots, bench.executor, bench.clock, bench.rng, None, retries=retries)
+            build_stack(
+                self._node,
+                call,
+                self._slots,
+                bench.inbox,
+                bench.executor,
+                bench.clock,
+                bench.rng,
+                None,
+                retries=retries,
+            )
             for retries in (True, False)
         )
 
@@ -63,6 +73,8 @@ class BatchWorker:
                 await self._slots.one_free()
                 while self._parked >= PARKED_LIMIT:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                if self._shed():
+                    continue  # others may take their places
                 if len(self._batcher):
                     batch = self._batcher.cut(self._bench.clock.now())
                     task = group.create_task(self._work_on(batch))
@@ -202,12 +214,33 @@ class BatchWorker:
 
     def _without_late(self, items: list[Item]) -> list[Item]:
         """Members whose caller still waits; a batch as a whole has no deadline."""
-        now, name = self._bench.clock.now(), self._node.spec.name
-        for item in items:
-            if item.deadline is not None and now >= item.deadline:
-                error = DeadlineExceeded(f"node {name!r}: the message's deadline passed before the call", node=name)
-                gave_up_on(self._bench.outbox, item, self._node, error)
-        return [item for item in items if item.deadline is None or now < item.deadline]
+        if all(item.deadline is None for item in items):
+            return items
+        refusals = [self._refusal(item.deadline, is_last=True) for item in items]
+        for item, refusal in zip(items, refusals, strict=True):
+            if refusal is not None:
+                gave_up_on(self._bench.outbox, item, self._node, refusal)
+        return [item for item, refusal in zip(items, refusals, strict=True) if refusal is None]
+
+    def _shed(self) -> bool:
+        """Give up on gathered messages that a call with all of them would keep too long; whether there were some."""
+        is_last = self._bench.inbox.is_empty
+        late = self._batcher.take_out(lambda deadline: self._refusal(deadline, is_last=is_last) is not None)
+        if late is None:
+            return False
+        for item in (item_of(late, index) for index in range(len(late))):
+            refusal = self._refusal(item.deadline, is_last=is_last)
+            assert refusal is not None  # time does not go back
+            gave_up_on(self._bench.outbox, item, self._node, refusal)
+        self._bench.outbox.flush()
+        return True
+
+    def _refusal(self, deadline: float | None, *, is_last: bool) -> DeadlineExceeded | None:
+        shedding = self._node.shedding
+        takes_s = shedding.rest_s()
+        if takes_s and self._auto is not None:  # what was noted are calls of all sizes
+            takes_s += self._auto.call_time.seconds(1) - shedding.typical_s
+        return shedding.refusal(deadline, self._bench.clock.now(), takes_s=takes_s, is_last=is_last)
 
     def _call(self) -> Call:
         node, executor = self._node, self._bench.executor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from penguiray.link.ids import call_of
@@ -89,6 +89,18 @@ class Batcher:
             longest = min(longest, _LAST_WAIT_S)
         due = min(self._since[0] + longest, self._latest_start(now))
         return max(0.0, due - now)
+
+    def take_out(self, is_late: Callable[[float], bool]) -> Messages | None:
+        """Hand over the messages whose deadlines are too near for any batch; None if there are none."""
+        deadlines = self._waiting.deadlines(len(self))
+        late = [place for place, deadline in enumerate(deadlines) if deadline < math.inf and is_late(deadline)]
+        if not late:
+            return None
+        waiting, since = self._waiting.take(len(self)), self._since
+        kept = sorted({*range(len(waiting))}.difference(late))
+        self._waiting.extend(waiting.pick(kept))
+        self._since = [since[place] for place in kept]
+        return waiting.pick(late)
 
     def cut(self, now: float) -> Messages:
         """Hand over the oldest messages: a full batch at most, and no more than keeps its members' deadlines."""

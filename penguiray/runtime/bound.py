@@ -23,6 +23,7 @@ from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
 from penguiray.runtime.permits import Permit, Permits
 from penguiray.runtime.running import RunningCalls
+from penguiray.runtime.shedding import Shedding
 from penguiray.runtime.subflows import Subflows
 
 __all__ = ["BoundNode", "Item"]
@@ -112,7 +113,7 @@ class BoundNode:
 
     __slots__ = (
         "_clock", "_context", "_epoch", "_function", "_target", "budget", "cancelled", "count", "destinations",
-        "permits", "running", "spec", "subflows",
+        "permits", "running", "shedding", "spec", "subflows",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +148,8 @@ class BoundNode:
         """Flows that the node asks."""
         self.running = RunningCalls(spec.name, is_batch=bool(spec.options.batch), epoch=epoch, clock=clock)
         """Its calls that are under way."""
+        self.shedding = Shedding(spec.name)
+        """Which messages with a deadline are not begun."""
         self.cancelled = cancelled
         """Inputs that were given up."""
         self.permits = permits

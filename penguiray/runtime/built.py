@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Sequence
+from itertools import pairwise
 
 from penguiray.clock import Clock
 from penguiray.errors import StartError
@@ -71,11 +72,19 @@ class BuiltStage:
         """
         self.nodes = nodes
         """In the order in which they feed each other."""
+        for node, behind in pairwise(nodes):
+            node.shedding.behind_s = behind.shedding.rest_s
         self._executor = _executor(stage, inline=inline)
         self.kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         """How its code is called."""
         self.worker: Worker = _worker(Bench(stage, nodes, inbox, outbox, cancelled, self._executor, clock, rng))
         """Takes messages off the inbox and calls the nodes."""
+
+    @property
+    def rest_s(self) -> float:
+        """What a message with a deadline typically takes from here to its end, in seconds; 0 while it is not known."""
+        shedding = self.nodes[0].shedding
+        return shedding.rest_s() if shedding.typical_s else 0.0
 
     async def set_up_host(self) -> None:
         """Call the nodes' `setup_host()`, for all replicas of the stage on this host.

@@ -58,7 +58,14 @@ class ColumnWorker:
         self._again: dict[asyncio.Task[None], Item] = {}
         self._stacks = [
             build_stack(
-                node, _one_call(node, bench), self._slots, bench.executor, bench.clock, bench.rng, bench.cancelled
+                node,
+                _one_call(node, bench),
+                self._slots,
+                bench.inbox,
+                bench.executor,
+                bench.clock,
+                bench.rng,
+                bench.cancelled,
             )
             for node in bench.nodes
         ]
@@ -107,6 +114,11 @@ class ColumnWorker:
 
     async def _work_on(self, messages: Messages) -> _Slice:
         outcome = _Slice(messages)
+        if messages.facts:
+            messages = self._without_late(messages, outcome)
+        if not len(messages):
+            outcome.done = messages
+            return outcome
         if not self._streams:
             await self._bench.executor.call(self._run_slice, messages, outcome)
             return outcome
@@ -126,15 +138,15 @@ class ColumnWorker:
 
     def _run_slice(self, messages: Messages, outcome: _Slice) -> None:
         """Run the whole chain over a slice; called where the user's code runs."""
-        size, begun = len(messages), self._bench.clock.now()
-        outcome.done = self._run_columns(messages, self._bench.nodes, outcome)
-        self._note_time(begun, size)
+        begun = self._bench.clock.now()
+        outcome.done = _run_columns(messages, self._bench.nodes, outcome)
+        self._note_time(begun, messages)
 
     def _stream_slice(self, messages: Messages, outcome: _Slice) -> Iterator[tuple[Item, Any]]:
         """Run the chain up to its last node, a generator, and give that one's outputs as they are yielded."""
         size, begun = len(messages), self._bench.clock.now()
         *before, last = self._bench.nodes
-        messages = self._run_columns(messages, before, outcome)
+        taken, messages = messages, _run_columns(messages, before, outcome)
         outcome.done = messages.cut(0, 0)
         last.count.taken += len(messages)
         for index in range(len(messages)):
@@ -152,27 +164,26 @@ class ColumnWorker:
             last.count.busy_s += time.perf_counter() - started
         if last.budget is not None:
             last.budget.earn(size)
-        self._note_time(begun, size)
+        self._note_time(begun, taken)
 
-    def _run_columns(self, messages: Messages, nodes: Sequence[BoundNode], outcome: _Slice) -> Messages:
-        if messages.facts:
-            messages = self._without_late(messages, outcome)
-        for number, node in enumerate(nodes):
-            messages = _run_node(number, node, messages, outcome)
-        return messages
-
-    def _note_time(self, begun: float, size: int) -> None:
-        each = (self._bench.clock.now() - begun) / size
+    def _note_time(self, begun: float, messages: Messages) -> None:
+        each = (self._bench.clock.now() - begun) / len(messages)
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
+        if messages.facts:
+            self._bench.nodes[0].shedding.note(each)
 
     def _without_late(self, messages: Messages, outcome: _Slice) -> Messages:
-        now, name = self._bench.clock.now(), self._bench.nodes[0].spec.name
-        items = [item_of(messages, index) for index in range(len(messages))]
-        late = [item.deadline is not None and now >= item.deadline for item in items]
-        for item in compress(items, late):
-            error = DeadlineExceeded(f"node {name!r}: the message's deadline passed before the call", node=name)
-            outcome.failed.append((0, item, error))
-        return _keep(messages, [not is_late for is_late in late])
+        """Those whose callers still wait, and will when the slice has ended; what is done of it is told then."""
+        shedding, now = self._bench.nodes[0].shedding, self._bench.clock.now()
+        takes_s, is_last = shedding.rest_s(len(messages)), self._bench.inbox.is_empty
+        kept: list[bool] = []
+        for index in range(len(messages)):
+            item = item_of(messages, index)
+            refusal = shedding.refusal(item.deadline, now, takes_s=takes_s, is_last=is_last)
+            kept.append(refusal is None)
+            if refusal is not None:
+                outcome.failed.append((0, item, refusal))
+        return _keep(messages, kept)
 
     def _report(self, outcome: _Slice, group: asyncio.TaskGroup) -> None:
         outbox, done = self._bench.outbox, outcome.done
@@ -244,6 +255,12 @@ def _take_output(item: Item, output: Any, bench: Bench) -> None:
     bench.outbox.stream(item, item.sent, output)
     item.sent += 1
     bench.nodes[-1].count.given += 1
+
+
+def _run_columns(messages: Messages, nodes: Sequence[BoundNode], outcome: _Slice) -> Messages:
+    for number, node in enumerate(nodes):
+        messages = _run_node(number, node, messages, outcome)
+    return messages
 
 
 def _gives_lists(node: BoundNode) -> bool:

@@ -15,6 +15,7 @@ from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor, StuckError, as_error
+from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.permits import Permits
 from penguiray.runtime.slots import AutoSlots, Slots
 from penguiray.runtime.tally import Outcome
@@ -37,12 +38,16 @@ class GaveUp(Exception):
         self.attempt = attempt
 
 
-def with_deadline(inner: Call, node: str, clock: Clock) -> Call:
-    """Begin nothing whose caller has stopped waiting."""
+def with_deadline(inner: Call, node: BoundNode, inbox: Inbox, clock: Clock) -> Call:
+    """Begin nothing whose caller has stopped waiting, or will have when the call has ended."""
+    shedding = node.shedding
 
     async def call(item: Item, attempt: int) -> Any:
-        if item.deadline is not None and clock.now() >= item.deadline:
-            raise DeadlineExceeded(f"node {node!r}: the message's deadline passed before the call", node=node)
+        if item.deadline is not None:
+            takes_s, is_last = shedding.rest_s(), inbox.is_empty
+            refusal = shedding.refusal(item.deadline, clock.now(), takes_s=takes_s, is_last=is_last)
+            if refusal is not None:
+                raise refusal
         return await inner(item, attempt)
 
     return call
@@ -153,16 +158,20 @@ def _outcome_of(error: Exception) -> Outcome | None:
     return "late" if isinstance(error, TimeoutError) else "failed"
 
 
-def with_note(inner: Call, node: BoundNode) -> Call:
-    """Note that the call is under way, for who asks what a replica is at."""
-    running = node.running
+def with_note(inner: Call, node: BoundNode, clock: Clock) -> Call:
+    """Note that the call is under way, for who asks what a replica is at; and what it took, where time is short."""
+    running, shedding = node.running, node.shedding
 
     async def call(item: Item, attempt: int) -> Any:
+        is_timed = item.facts is not None and item.facts.deadline is not None
+        begun = clock.now() if is_timed else 0.0
         running.begin(item)
         try:
             return await inner(item, attempt)
         finally:
             running.end(item)
+            if is_timed:
+                shedding.note(clock.now() - begun)
 
     return call
 

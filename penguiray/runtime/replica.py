@@ -119,6 +119,7 @@ class Replica:
             )
             for place, node in enumerate(stage.nodes)
         ]
+        nodes[-1].shedding.behind_s = lambda: self.sender.rest_s
         return BuiltStage(
             stage, nodes, self._inbox, self.outbox, self._cancelled,
             clock=self._clock, rng=self._rng, inline=self._inline,
@@ -225,7 +226,7 @@ class Replica:
             frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
 
         def taken() -> None:
-            on_taken(Feedback(sequence, self._built.worker.service_s))
+            on_taken(Feedback(sequence, self._built.worker.service_s, self._built.rest_s))
 
         self._inbox.put(frame, taken)
 

@@ -1,6 +1,6 @@
 """The order of the policies round a user's function, outermost first, with the reason for each place.
 
-    deadline      first, so that nothing is spent on a message whose caller has gone
+    deadline      first, so that nothing is spent on a message whose caller has gone, or will be before the call ends
     retry         outside the slot, so that a message that waits for its next attempt keeps nobody out
     slot          outside the time-out, so that waiting for a slot, or for a thread that an earlier call overran in, is
                   not counted as the call's time
@@ -12,7 +12,8 @@
     limit         where the node finds its concurrency by itself: inside slot and rate, so that a wait for them is not
                   taken for the call's time, and outside the time-out, so that it sees which calls were late
     time-out      around one attempt only, so that a retry has its full time again
-    note          which call is under way, and since when: innermost, so that no wait before it is taken for the call's
+    note          which call is under way, since when, and what it took: innermost, so that no wait before it is taken
+                  for the call's
     executor      where the function runs: the loop for async code, inline or a thread for sync code
     function
 
@@ -29,6 +30,7 @@ from penguiray.clock import Clock
 from penguiray.runtime.bound import BoundNode
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
+from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.layers import (
     Call,
     with_cancelled,
@@ -49,6 +51,7 @@ def build_stack(
     node: BoundNode,
     inner: Call,
     slots: Slots,
+    inbox: Inbox,
     executor: Executor,
     clock: Clock,
     rng: random.Random,
@@ -62,6 +65,7 @@ def build_stack(
         node: The node.
         inner: Calls its function.
         slots: The replica's limit on calls at the same time; it is told of the calls if it follows them.
+        inbox: What waits besides.
         executor: Where sync code runs.
         clock: Where time comes from.
         rng: Jitter.
@@ -69,7 +73,7 @@ def build_stack(
         retries: Whether a failed call is made again, if the node asks for that.
     """
     options, name = node.spec.options, node.spec.name
-    call = with_timeout(with_note(inner, node), name, options.timeout_or_none, clock)
+    call = with_timeout(with_note(inner, node, clock), name, options.timeout_or_none, clock)
     if isinstance(slots, AutoSlots):
         call = with_limit(call, slots, clock)
     if cancelled is not None:
@@ -79,4 +83,4 @@ def build_stack(
     call = with_slot(call, slots, executor)
     if options.retry_or_none is not None and retries:
         call = with_retry(call, node, options.retry_or_none, clock, rng)
-    return with_deadline(call, name, clock)
+    return with_deadline(call, node, inbox, clock)

@@ -30,7 +30,16 @@ class TaskWorker:
         self._call_s = 0.0
         self._flushing = False
         self._stacks = [
-            build_stack(node, self._call_of(node), self._slots, bench.executor, bench.clock, bench.rng, bench.cancelled)
+            build_stack(
+                node,
+                self._call_of(node),
+                self._slots,
+                bench.inbox,
+                bench.executor,
+                bench.clock,
+                bench.rng,
+                bench.cancelled,
+            )
             for node in bench.nodes
         ]
 

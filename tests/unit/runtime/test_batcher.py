@@ -101,6 +101,20 @@ def test_a_batch_does_not_wait_longer_than_its_earliest_deadline_allows() -> Non
     assert Batcher(Batch(max_size=100, max_wait_s=60.0)).wait_s(0.0) is None
 
 
+def test_messages_that_are_late_are_taken_out_and_the_others_age_as_before() -> None:
+    batcher = Batcher(Batch(max_size=9, max_wait_s=10.0))
+    batcher.add(due_at(5.0, None, 1.0), 0.0)
+    batcher.add(of_call(2, 7), 3.0)
+    assert batcher.take_out(lambda deadline: deadline < 1.0) is None
+    late = batcher.take_out(lambda deadline: deadline < 6.0)
+    assert late is not None
+    assert (late.values, [late.facts[root].deadline for root in late.roots]) == ([0, 2], [5.0, 1.0])
+    assert batcher.ids == [1, 7]
+    assert batcher.wait_s(4.0) == 6.0
+    batcher.cut(0.0)
+    assert batcher.take_out(lambda _: True) is None
+
+
 def test_a_fixed_batch_has_no_deadline() -> None:
     batcher = Batcher(Batch(max_size=100, max_wait_s=60.0))
     batcher.add(due_at(101.0, *[102.0] * 30), 100.0)

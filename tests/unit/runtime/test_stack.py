@@ -13,6 +13,7 @@ import penguiray as pr
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import InlineExecutor, StuckError
+from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.layers import Call, GaveUp
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
@@ -31,9 +32,16 @@ def target(x: int) -> int:
     return x
 
 
-def stack(inner: Call, clock: HandClock, slots: Slots | None = None, **options: Any) -> tuple[Call, BoundNode]:
+def stack(
+    inner: Call, clock: HandClock, slots: Slots | None = None, inbox: Inbox | None = None, **options: Any
+) -> tuple[Call, BoundNode]:
     node = BoundNode(target.options(**options).spec, destinations={}, cancelled=Cancelled(), epoch=1, clock=clock)
-    return build_stack(node, inner, slots or Slots(1), InlineExecutor(), clock, random.Random(1), Cancelled()), node
+    return (
+        build_stack(
+            node, inner, slots or Slots(1), inbox or Inbox(), InlineExecutor(), clock, random.Random(1), Cancelled()
+        ),
+        node,
+    )
 
 
 def item(deadline: float | None = None) -> Item:
