@@ -102,12 +102,20 @@ class RunClosed(PenguirayError):
 
 
 class Overloaded(PenguirayError):
-    """More cannot be taken now, and waiting here would not help: read results first, then send again."""
+    """More cannot be taken now, and waiting here would not help. Nothing was sent, so it may be tried again later.
+
+    Raised to who asks when too many asks are under way, or when the time-out is shorter than what others took lately: a
+    service in front can answer 429. Raised to who sends when nobody reads: read results first, then send again.
+    """
 
     run: str = ""
     """Name of the run."""
     unread: int = 0
-    """Results that nobody has read."""
+    """Results that nobody has read; 0 to who asks."""
+    asks: int = 0
+    """Asks that are under way in this process; 0 to who sends."""
+    expected_s: float = 0.0
+    """What an ask would take that begins now, in seconds, if that is why; else 0."""
 
 
 class DeadlineExceeded(PenguirayError, TimeoutError):

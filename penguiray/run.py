@@ -63,6 +63,8 @@ class Run(Updating[I, O], Generic[I, O]):
             NodeError: A node failed on it for good; the user's exception is the `__cause__`.
             NoResult, ManyResults: It ended with another number of results than one; see `ask_all`.
             DeadlineExceeded: The time ran out; what is still under way is dropped.
+            Overloaded: Too many asks are under way, or others that found as much took longer lately than `timeout_s`.
+                Nothing was sent: ask again later.
             pydantic.ValidationError: The input does not fit; nothing was sent.
             RunClosed: The run takes nothing new.
         """
@@ -137,8 +139,8 @@ class Run(Updating[I, O], Generic[I, O]):
             headers: See `ask`.
 
         Raises:
-            NodeError, DeadlineExceeded, pydantic.ValidationError, RunClosed: While it is iterated, as `ask` does;
-                results that came before are given first.
+            NodeError, DeadlineExceeded, Overloaded, pydantic.ValidationError, RunClosed: While it is iterated, as
+                `ask` does; results that came before are given first.
         """
         warn_in_loop("stream")
         return Results(self._stream(value, timeout_s, trace_id, headers))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from penguiray.explain.edges import branch_statements, fusion_statements, type_statements
 from penguiray.explain.explanation import Explanation
-from penguiray.explain.limits import credit_statements, limit_statements, order_statements, window_statements
+from penguiray.explain.limits import (
+    ask_statements,
+    credit_statements,
+    limit_statements,
+    order_statements,
+    window_statements,
+)
 from penguiray.explain.policies import batch_statements, delivery_statements, retry_statements, timeout_statements
 from penguiray.explain.stages import call_statements, replica_statements, resource_statements, stage_statements
 from penguiray.graph.spec import FlowSpec
@@ -35,6 +41,7 @@ def explain_flow(spec: FlowSpec, plan: Plan, *, cpus: int) -> Explanation:
         *delivery_statements(plan),
         *order_statements(plan),
         *window_statements(plan),
+        *ask_statements(plan),
         *credit_statements(plan),
         *limit_statements(plan),
     )

@@ -8,11 +8,12 @@ from penguiray.draw.amounts import counted
 from penguiray.explain.explanation import Origin, Statement
 from penguiray.explain.stages import in_bytes
 from penguiray.graph.policies import FlowOptions
+from penguiray.ingress.admission import most_asks
 from penguiray.ingress.ingress import WINDOW_PER_CALL
 from penguiray.ingress.window import MOST_INPUTS
 from penguiray.plan.plan import Plan
 
-__all__ = ["credit_statements", "limit_statements", "order_statements", "window_statements"]
+__all__ = ["ask_statements", "credit_statements", "limit_statements", "order_statements", "window_statements"]
 
 
 def _origin(plan: Plan, *options: str) -> Origin:
@@ -48,6 +49,24 @@ def window_statements(plan: Plan) -> Iterator[Statement]:
         "window", plan.name, f"{in_bytes(plan.options.retention_bytes)} of inputs under way",
         "retention_bytes bounds what a sender keeps; no more inputs are read until some are done",
         _origin(plan, "retention_bytes"),
+    )  # fmt: skip
+
+
+def ask_statements(plan: Plan) -> Iterator[Statement]:
+    """Which asks are refused."""
+    most = plan.options.max_asks
+    normal, low = most_asks("normal", most), most_asks("low", most)
+    yield Statement(
+        "asks", plan.name, f"up to {counted(most, 'ask')} at a time",
+        f"one more is refused with Overloaded, from {normal:,} on unless its priority is high, and from {low:,} on if "
+        f"it is low; map() and send() wait instead",
+        _origin(plan, "max_asks"),
+    )  # fmt: skip
+    yield Statement(
+        "asks", plan.name, "refused at once where timeout_s is too short",
+        "others that found as much under way took longer lately; on its way, no call is begun that could not end in "
+        "time while others wait",
+        "default",
     )  # fmt: skip
 
 

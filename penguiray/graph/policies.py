@@ -261,6 +261,10 @@ class FlowOptions:
     """Most messages in one frame."""
     max_message_bytes: int | None = None
     """Most bytes of one message between processes; a larger one fails. None: what Ray's smallest object store holds."""
+    max_asks: int = 10_000
+    """Inputs of `ask`, `ask_all` and `stream` that may be under way in one process; one more is refused at once, with
+    `Overloaded`. The last tenth is for those of priority `high`, and from half on those of `low` are refused. Smaller
+    refuses sooner, larger lets more wait."""
     max_hops: int = field(default=32)
     """How often a way back without `max_hops` of its own may be taken along one line of descent."""
     max_live_messages: int = field(default=100_000)

@@ -64,6 +64,8 @@ class Call:
         """Whether no more results will come."""
         self.failure: Exception | None = None
         """Why the whole call failed."""
+        self.has_expired = False
+        """Whether a message of it was given up because its deadline was too near."""
         self.parked: set[int] = set()
         """Roots that wait at a join for other inputs of the call, with nothing else under way."""
         self.unread = 0

@@ -54,7 +54,7 @@ class Feed:
         with engine.lock:
             self._call = engine.ingress.open_call(
                 ordered=ordered, facts=facts, wake=self.signal.set, window=2 if is_ask else window,
-                reads=self._at_once == 1,
+                reads=self._at_once == 1, is_ask=is_ask,
             )  # fmt: skip
 
     @property

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from penguiray.clock import Clock
 from penguiray.errors import Cancelled, FlowError, RunClosed
+from penguiray.ingress.admission import Admission
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.joins import Joins
@@ -86,6 +87,7 @@ class Ingress:
         self._reports = Reports(plan, self._roots, self._losses, self._outcomes)
         self._finders = [stage for stage in plan.stages if stage.finds_concurrency]
         self._least_window = WINDOW_PER_CALL * plan.concurrency
+        self._admission = Admission(plan.name, plan.options.max_asks)
         self._is_sealed = False
         self.failure: Exception | None = None
         """Why the run failed; no call can succeed any more."""
@@ -129,12 +131,22 @@ class Ingress:
         wake: Callable[[], None],
         window: int | None = None,
         reads: bool = False,
+        is_ask: bool = False,
     ) -> Call:
-        """Begin a call, which may have inputs in `Call.read` if it `reads`; raises the run's failure if it has one."""
+        """Begin a call, which may have inputs in `Call.read` if it `reads`; raises the run's failure if it has one.
+
+        Raises:
+            Overloaded: It is an ask, and is refused.
+        """
         if window is not None and window < 1:
             raise FlowError(f"window={window}: at least 1 input must be allowed under way")
         limit = Window(self._least_window, window)
-        call = self._opened(Call(self._next_number(), limit, ordered=ordered, facts=facts, wake=wake))
+        number = self._next_number()
+        if is_ask:
+            refusal = self._admission.admit(number, facts, len(self._roots), self._clock.now())
+            if refusal is not None:
+                raise refusal
+        call = self._opened(Call(number, limit, ordered=ordered, facts=facts, wake=wake))
         if reads:
             self._readers[call.number] = call
         return call
@@ -282,6 +294,7 @@ class Ingress:
         self.failure = self.failure or error
         self._roots.clear()
         self._losses.clear()
+        self._admission.clear()
         for call in list(self._open.values()):
             call.live = 0
             del self._open[call.number]
@@ -408,6 +421,8 @@ class Ingress:
     def _close(self, call: Call) -> None:
         del self._open[call.number]
         self._readers.pop(call.number, None)
+        if call.number in self._admission:
+            self._admission.end(call.number, self._clock.now(), has_expired=call.has_expired)
         for stage in (*call.hinted, *call.folds_left):
             self._sender.control(Kind.FORGET, stage, call=call.number)
         call.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penguiray.errors import BudgetExceeded
+from penguiray.errors import BudgetExceeded, DeadlineExceeded
 from penguiray.ingress.call import Call
 from penguiray.ingress.dead_letters import DeadLetters
 from penguiray.ingress.losses import Losses
@@ -166,6 +166,7 @@ class Outcomes:
         call = self._open[call_of(failure.root)]
         trace_id = given_trace_id(call, failure.root) or trace_id_of(self._epoch, failure.root)
         error = self.dead_letters.add(failure, trace_id, is_of_many=call.positions > 1)
+        call.has_expired |= isinstance(error, DeadlineExceeded)
         call.errors.setdefault(position_of(failure.root), error)
 
     def _without_lost(self, root: int, values: list[Any]) -> list[Any]:

@@ -339,6 +339,39 @@ MUTANTS = (
         "self._add(_Waiting(frame, frame.messages, on_taken))",
         "on_taken() or self._add(_Waiting(frame, frame.messages, _nothing))", ("unit/runtime/test_inbox.py",),
     ),
+    # -- overload
+    Mutant(
+        "overload", "the last tenth is for urgent asks", "ingress/admission.py",
+        "max_asks - max_asks // 10 if", "max_asks if", ("unit/ingress/test_admission.py",),
+    ),
+    Mutant(
+        "overload", "an idle run tries every ask", "ingress/admission.py",
+        "if under_way:", "if True:", ("unit/ingress/test_admission.py",),
+    ),
+    Mutant(
+        "overload", "asks that found more say nothing", "ingress/waits.py",
+        "if seen.found <= under_way", "if True", ("unit/ingress/test_waits.py",),
+    ),
+    Mutant(
+        "overload", "an ask that has ended makes room", "ingress/admission.py",
+        "ask = self._asks.pop(call, None)", "ask = self._asks.get(call)", ("unit/ingress/test_admission.py",),
+    ),
+    Mutant(
+        "overload", "what would end too late is not begun", "runtime/shedding.py",
+        "elif takes_s > deadline - now and not is_last:", "elif False:", ("unit/runtime/test_shedding.py",),
+    ),
+    Mutant(
+        "overload", "an idle node tries what seems in vain", "runtime/shedding.py",
+        "and not is_last:", "and True:", ("unit/runtime/test_shedding.py",),
+    ),
+    Mutant(
+        "overload", "the nodes behind count too", "link/lanes.py",
+        "self.rest_s = feedback.rest_s", "pass", ("unit/runtime/test_shedding.py",),
+    ),
+    Mutant(
+        "overload", "what waits for another attempt is bounded", "runtime/column_worker.py",
+        "while len(self._again) >= PARKED_LIMIT:", "while False:", ("unit/runtime/test_parked.py",),
+    ),
     # -- attempts
     Mutant(
         "completion", "one attempt of an input stands", "ingress/losses.py",

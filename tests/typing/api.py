@@ -251,6 +251,8 @@ def sync_calls() -> None:
     with flow.start(name="index-2") as run:
         assert_type(run, pr.Run[str, Vector])
         assert_type(run.ask("a", timeout_s=5), Vector)
+        assert_type(pr.Overloaded("full").asks, int)
+        assert_type(pr.Overloaded("slow").expected_s, float)
         assert_type(run.ask_all("a"), list[Vector])
         for streamed in run.stream("a", timeout_s=5):
             assert_type(streamed, Vector)

@@ -300,6 +300,15 @@ def test_window_credit_order_and_delivery_are_said_with_their_numbers() -> None:
     assert said(explained(first, max_hops=3), "limits", "flow")[2] == "set"
 
 
+def test_what_asks_are_refused_is_said_with_the_numbers_for_each_priority() -> None:
+    (many, late) = [one for one in explained(first).about("flow") if one.topic == "asks"]
+    assert (many.verdict, many.origin) == ("up to 10,000 asks at a time", "default")
+    assert "from 9,000 on unless its priority is high, and from 5,000 on if it is low" in many.reason
+    assert late.verdict == "refused at once where timeout_s is too short"
+    (many, _) = [one for one in explained(first, max_asks=7).about("flow") if one.topic == "asks"]
+    assert (many.verdict, many.origin) == ("up to 7 asks at a time", "set")
+
+
 def test_the_window_counts_on_a_few_hundred_messages_where_the_size_of_batches_is_found() -> None:
     for concurrency, first_window, parts in (
         (1, 1_024, "1 x 1 x 256"),
