@@ -92,6 +92,7 @@ class LocalEngine:
         self._start_error: PenguirayError | None = None
         self._started = _LoopSignal(self, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
+        self._update: asyncio.Task[None] | None = None
         self._is_dropping = False
         self._noted: set[LinkId] = set()
         self.watch = CallWatch(plan)
@@ -208,6 +209,8 @@ class LocalEngine:
         lost.__cause__ = error
         with self.lock:
             self.ingress.fail(lost)
+        if self._update is not None:
+            self._update.cancel()
 
     def started(self) -> Signal:
         """Set once the start has ended."""
@@ -226,35 +229,44 @@ class LocalEngine:
     def update(self, new: NodeSpec) -> Update:
         """Begin to put another version in the place of the node of that name."""
         self._refuse_own_thread()
-        update = Update(self.signal())
-        self.call_soon(self._begin_update, new, update)
+        plan, stage = self.plan.updated(new)
+        update = Update(plan, stage.index, self.signal())
+        self.call_soon(self._begin_update, new.name, update)
         if self._loop.is_closed():
-            update.end(RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name))
+            update.end(self._closed())
         return update
 
-    def _begin_update(self, new: NodeSpec, update: Update) -> None:
-        self._tasks.append(self._loop.create_task(self._update(new, update)))
+    def _begin_update(self, name: str, update: Update) -> None:
+        if self._update is not None:
+            update.end(FlowError(f"run {self.plan.name!r} is being updated already; wait for that, then update again"))
+            return
+        self._update = self._loop.create_task(self._change_over(name, update))
+        self._update.add_done_callback(lambda _: self._end_update(update))
 
-    async def _update(self, new: NodeSpec, update: Update) -> None:
-        plan, stage = self.plan.updated(new)
-        replicas = [replica for link, replica in self._replicas.items() if link.stage == stage.index]
+    def _end_update(self, update: Update) -> None:
+        self._update = None
+        update.end(self._closed())  # unless it has ended well, or with an error of its own
+
+    def _closed(self) -> Exception:
+        return self.ingress.failure or RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name)
+
+    async def _change_over(self, name: str, update: Update) -> None:
+        stage = update.plan.stages[update.stage]
+        replicas = [replica for link, replica in self._replicas.items() if link.stage == update.stage]
         try:
             for replica in replicas:
-                replica.load(stage)
+                replica.load(stage, name)
                 await replica.set_up_next_host()
                 await replica.open_next()
-            for replica in replicas:
-                await replica.switch()
         except NotOpened as error:
             for replica in replicas:
-                await replica.drop_next()
+                replica.drop_next()
             update.end(error.as_start_error())
-        except asyncio.CancelledError:
-            update.end(RunClosed(f"run {plan.name!r} was stopped", run=plan.name))
-            raise
-        else:
-            self.plan = plan
-            update.end(None)
+            return
+        for replica in replicas:
+            await replica.switch()
+        self.plan = update.plan
+        update.end(None)
 
     def stop(self, *, finish: bool) -> None:
         """End all replicas; a second caller waits until the first has done it."""
@@ -280,6 +292,8 @@ class LocalEngine:
 
     async def _close(self, *, finish: bool) -> None:
         """Wait for the workers, which hold the user's objects, before these are closed."""
+        if self._update is not None:
+            self._update.cancel()
         if not finish:
             for task in self._tasks:
                 task.cancel()

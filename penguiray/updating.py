@@ -27,7 +27,7 @@ class Updating(Sending[I, O], Generic[I, O]):
 
         1. Every replica of the node builds the new one beside the old one, which works on meanwhile.
         2. When all have built it, each changes over between two calls. No input waits for more than the calls under
-           way, none is lost, and none is worked on twice for it.
+           way and their retries, none is lost, and none is worked on twice for it.
         3. The old one's `close()` is called.
 
         So both are in memory for a while. If the new one cannot be built in a replica, or one is lost meanwhile, all go
@@ -63,6 +63,8 @@ class Updating(Sending[I, O], Generic[I, O]):
 
     def _begin_update(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> tuple[FlowSpec, Update]:
         self._refuse_if_closing()
+        if self._engine.ingress.failure is not None:
+            raise self._engine.ingress.failure
         if not isinstance(new_node, Node):
             raise FlowError(f"run.update wants a node in the place of the one that runs, not {new_node!r}")
         name = node if isinstance(node, str) else node.name

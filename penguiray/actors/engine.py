@@ -185,10 +185,11 @@ class RayEngine:
             FlowError: The node cannot be pickled.
         """
         assert self._supervisor is not None  # the run is ready
-        updates, (plan, stage) = self._supervisor.updates, self.plan.updated(new)
-        update, code = Update(self.signal()), packed_stage(plan, stage.index)
+        updates, base = self._supervisor.updates, self.plan
+        plan, stage = base.updated(new)
+        update, code = Update(plan, stage.index, self.signal()), packed_stage(plan, stage.index)
         updates.expect(update)
-        self._events.put(lambda: updates.begin(update, plan, stage.index, code))
+        self._events.put(lambda: updates.begin(update, base, new.name, code))
         return update
 
     def _use_updated(self, plan: Plan) -> None:
@@ -241,10 +242,11 @@ class RayEngine:
 
     def _end(self) -> None:
         self._is_ending = True
+        why = self.ingress.failure or RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name)
         try:
             self._links.close()
             if self._supervisor is not None:
-                self._supervisor.close(RunClosed(f"run {self.plan.name!r} was stopped", run=self.plan.name))
+                self._supervisor.close(why)
             if self._pool is not None and ray.is_initialized():
                 self._pool.stop(finish=self._finish)
         finally:

@@ -139,9 +139,9 @@ class ReplicaProcess:
         await self._replica.open()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def load(self, stage: Stage) -> None:
+    def load(self, stage: Stage, name: str) -> None:
         """See `Replica.load`."""
-        self._on_loop(functools.partial(self._replica.load, stage)).result()
+        self._on_loop(functools.partial(self._replica.load, stage, name)).result()
 
     def set_up_next_host(self) -> None:
         """See `Replica.set_up_next_host`."""
@@ -160,7 +160,7 @@ class ReplicaProcess:
 
     def drop_next(self) -> None:
         """See `Replica.drop_next`."""
-        self._await(self._replica.drop_next())
+        self._on_loop(self._replica.drop_next).result()
 
     def _await(self, step: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(step, self._loop).result()

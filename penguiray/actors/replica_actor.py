@@ -87,9 +87,9 @@ class ReplicaActor:
         self._process.open(peers, first)
 
     @ray.method(concurrency_group="control")
-    def load(self, code: bytes, large: Sequence[int], *packed: Packed) -> str:
+    def load(self, name: str, code: bytes, large: Sequence[int], *packed: Packed) -> str:
         """Get another version of the stage, see `ReplicaProcess.load`; gives Ray's id of the host."""
-        self._process.load(unpack_stage(code, large, packed))
+        self._process.load(unpack_stage(code, large, packed), name)
         return _host()
 
     @ray.method(concurrency_group="control")

@@ -19,7 +19,7 @@ from penguiray.actors.successors import Successors
 from penguiray.actors.updates import Updates
 from penguiray.clock import Clock
 from penguiray.control.host_setup import HostSetups
-from penguiray.errors import PenguirayError, PlacementError, ReplicaLost, StartError
+from penguiray.errors import PlacementError, ReplicaLost, StartError
 from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.recovery import Recovery
 from penguiray.link.frame import LinkId
@@ -71,7 +71,7 @@ class Supervisor:
             plan, pool, hosts, post=post, ready=self._take_successor, lose=self._lose_successor
         )
         self._listening = Listening(pool, clock, post=post)
-        self.updates = Updates(pool, post=post, lose=self.lose, use=use)
+        self.updates = Updates(plan, pool, hosts, post=post, lose=self.lose, use=use)
         """Other versions of its nodes."""
         self._recovery = Recovery(plan, ingress, lock, self._successors, clock)
 
@@ -86,6 +86,7 @@ class Supervisor:
         if not self._recovery.may_replace(link):
             raise error if isinstance(error, StartError) else end_of_run(self._plan, link, error)
         self._on_lost(link)
+        self.updates.lost(link, error)
         host = self._listening.host_of(link)
         if by_us and host is not None:  # all of its host may stand still
             self._pool.avoid(link, host)
@@ -151,7 +152,7 @@ class Supervisor:
             why = f"it has not answered for {silent[link]:.0f} s"
             self.lose(link, ReplicaLost(why, node=self._plan.stages[link.stage].name), by_us=True)
 
-    def close(self, error: PenguirayError) -> None:
+    def close(self, error: Exception) -> None:
         """The run ends: no replica is added any more, and no node updated."""
         self.updates.close(error)
         self._successors.close()

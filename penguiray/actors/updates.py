@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import ray
 
-from penguiray.actors.lost import GONE
+from penguiray.actors.lost import GONE, how_lost
 from penguiray.actors.opening import Opening, Step, Told
 from penguiray.actors.pool import Code, ReplicaPool, ask
 from penguiray.actors.ship import Parcels
@@ -51,47 +51,70 @@ def packed_stage(plan: Plan, stage: int) -> Code:
 class _Building(Opening):
     """Replicas that build the next version of their nodes."""
 
-    def __init__(self, plan: Plan, pool: ReplicaPool, code: Code, told: Told, links: Iterable[LinkId]) -> None:
+    def __init__(
+        self, plan: Plan, stage: int, name: str, code: Code, pool: ReplicaPool, told: Told, links: Iterable[LinkId]
+    ) -> None:
         self.plan = plan
         """The plan with the next version."""
-        self._code = code
-        super().__init__(plan, pool, told, HostSetups(), links)
+        self.stage = stage
+        """The stage that has it."""
+        self.code = code
+        """That stage, in Ray's store."""
+        self.links = list(links)
+        """Those that are to change over."""
+        self.hosts = HostSetups()
+        """Hosts that are set up for it."""
+        self._name = name
+        super().__init__(plan, pool, told, self.hosts, self.links)
+
+    def _first_step(self, link: LinkId) -> Step:  # noqa: ARG002 - each is to load the code
+        return "placed"
 
     def _ask(self, link: LinkId, step: Step) -> None:
         actor = self.pool.actors[link]
         if step == "placed":
-            ref, numbers, large = self._code
-            ask(actor.load, link, lambda link, done: self._told("placed", link, done), ref, numbers, *large)
+            ref, numbers, large = self.code
+            told = lambda link, done: self._told("placed", link, done)  # noqa: E731 - two of them would need names
+            ask(actor.load, link, told, self._name, ref, numbers, *large)
         else:
             method = actor.set_up_next_host if step == "set up" else actor.open_next
             ask(method, link, lambda link, done: self._told(step, link, done))
-
-    def _first_step(self, link: LinkId) -> Step:  # noqa: ARG002 - each is to load the code
-        return "placed"
 
 
 class Updates:
     """The updates of a run, one at a time."""
 
-    def __init__(self, pool: ReplicaPool, *, post: Post, lose: Lose, use: Callable[[Plan], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        pool: ReplicaPool,
+        hosts: HostSetups,
+        *,
+        post: Post,
+        lose: Lose,
+        use: Callable[[Plan], None],
+    ) -> None:
         """Nothing is updated.
 
         Args:
+            plan: What runs.
             pool: The replicas.
+            hosts: Those that are set up for successors.
             post: Has the engine's thread call a function; from any thread.
             lose: Puts another replica in the place of one, with the newest code.
             use: Told the plan once its replicas have built it.
         """
+        self._plan = plan
         self._pool = pool
+        self._hosts = hosts
         self._post = post
         self._lose = lose
         self._use = use
         self._update: Update | None = None
         self._building: _Building | None = None
-        self._links: list[LinkId] = []
         self._switching: set[LinkId] = set()
         self._expected: set[Update] = set()
-        self._closed: PenguirayError | None = None
+        self._closed: Exception | None = None
 
     def expect(self, update: Update) -> None:
         """An update is about to begin; it ends with the run in any case. From any thread."""
@@ -99,50 +122,67 @@ class Updates:
         if self._closed is not None:
             update.end(self._closed)
 
-    def begin(self, update: Update, plan: Plan, stage: int, code: Code) -> None:
-        """Have the replicas of a stage build its next version; `plan` has it."""
-        if self._update is not None:
+    def begin(self, update: Update, base: Plan, name: str, code: Code) -> None:
+        """Have the replicas of a stage build its next version.
+
+        Args:
+            update: Told how it ends.
+            base: The plan that the code was made from.
+            name: The node that is another one in it.
+            code: Its stage, in Ray's store.
+        """
+        plan, stage = update.plan, update.stage
+        if self._update is not None or base is not self._plan:
             self._expected.discard(update)
             update.end(FlowError(f"run {plan.name!r} is being updated already; wait for that, then update again"))
             return
         links = [link for link in self._pool.opened if link.stage == stage]
         self._update = update
         self._building = _Building(
-            plan, self._pool, code, lambda *told: self._post(lambda: self._take(update, code, *told)), links
+            plan, stage, name, code, self._pool, lambda *told: self._post(lambda: self._take(update, *told)), links
         )
-        self._links = links
+        if not links:  # all are being replaced at this moment: their successors begin with it
+            self._switch(self._building)
 
-    def _take(self, update: Update, code: Code, step: Step, link: LinkId, done: Future[Any]) -> None:
+    def _take(self, update: Update, step: Step, link: LinkId, done: Future[Any]) -> None:
         building = self._building
         if building is None or update is not self._update:
             return
         if isinstance(done.exception(), GONE):
-            self._give_up(StartError("a replica was lost meanwhile, so nothing was updated; update the run again"))
+            self.lost(link, done.exception())
             return
         try:
             building.take(step, link, done)
         except StartError as error:
-            self._give_up(error)
+            self._give_up(building, error)
             return
         if not building.waiting:
-            self._switch(building.plan, code)
+            self._switch(building)
 
-    def _give_up(self, error: PenguirayError) -> None:
-        for link in self._links:
+    def lost(self, link: LinkId, error: BaseException | None) -> None:
+        """A replica is gone without: if it was to change over, none does. Its successor knows nothing of that."""
+        if self._building is not None and link in self._building.links:
+            why = f"a replica was lost meanwhile ({how_lost(error)}), so nothing was updated; update the run again"
+            self._give_up(self._building, StartError(why))
+
+    def _give_up(self, building: _Building, error: PenguirayError) -> None:
+        for link in building.links:
             if link in self._pool.opened:
                 self._pool.actors[link].drop_next.remote()
         self._end(error)
 
-    def _switch(self, plan: Plan, code: Code) -> None:
+    def _switch(self, building: _Building) -> None:
         """All have built it: whoever starts from now on begins with it, and the others change over."""
-        stage = self._links[0].stage
-        self._pool.use_code(stage, code)
-        self._use(plan)
-        self._switching = set(self._links)
-        for link in self._links:
-            ask(self._pool.actors[link].switch, link, lambda link, done: self._post(lambda: self._switched(link, done)))
-        for link in [link for link in self._pool.opened if link.stage == stage and link not in self._switching]:
-            self.check(link)
+        self._building = None
+        self._plan = building.plan
+        self._pool.use_code(building.stage, building.code)
+        self._hosts.take_over(building.stage, building.hosts)
+        self._use(building.plan)
+        self._switching = set(building.links)
+        for link in building.links:
+            ask(self._pool.actors[link].switch, link, lambda *told: self._post(lambda: self._switched(*told)))
+        if not self._switching:
+            self._end(None)
 
     def _switched(self, link: LinkId, done: Future[Any]) -> None:
         error = done.exception()
@@ -165,7 +205,7 @@ class Updates:
         if self._pool.is_outdated(link) and link not in self._switching:
             self._lose(link, StartError("it began with a version of its nodes that was updated meanwhile"), by_us=True)
 
-    def close(self, error: PenguirayError) -> None:
+    def close(self, error: Exception) -> None:
         """The run ends: so does what waits for an update."""
         self._closed = error
         for update in list(self._expected):

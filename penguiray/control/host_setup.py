@@ -41,6 +41,10 @@ class HostSetups:
         self._done.add(place)
         return self._waiting.pop(place)
 
+    def take_over(self, stage: int, other: HostSetups) -> None:
+        """Another version of a stage works: the hosts that are set up for it are those that were so by its replicas."""
+        self._done = {place for place in self._done if place[0] != stage} | other._done
+
     def lose(self, replica: LinkId) -> LinkId | None:
         """A replica was lost; gives who is to set the host up in its place, if it was at that and others wait."""
         place = self._places.pop(replica, (0, ""))

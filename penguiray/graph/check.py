@@ -85,14 +85,14 @@ def _check_attempts(shape: Shape, flow: str) -> None:
     mixing = [node for node in shape.nodes if node.mixes_inputs]
     if not mixing or any(node.options.delivery == "at_most_once" for node in shape.nodes):
         return
-    behind, waiting = set[NodeSpec](), list(mixing)
+    before, waiting = set[NodeSpec](), list(shape.sources)
     while waiting:
         node = waiting.pop()
-        if node not in behind:
-            behind.add(node)
+        if node not in before and node not in mixing:
+            before.add(node)
             waiting += [edge.target for edge in shape.edges if edge.source is node]
     for node in shape.nodes:
-        if node.options.deterministic is False and node not in behind:
+        if node.options.deterministic is False and node in before:
             raise FlowError(
                 f"flow {flow!r}: node {node.name!r} ({node.where}) is deterministic=False, but {mixing[0].name!r} "
                 f"gathers messages of several inputs, and would count what two attempts gave; have the node give the "

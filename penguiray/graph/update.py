@@ -21,6 +21,7 @@ _FIXED: dict[str, Callable[[NodeSpec], Any]] = {
     "whether it yields its outputs": lambda node: node.signature.is_stream,
     "whether it takes a context": lambda node: node.signature.context is not None,
     "whether it takes batches, and as what": lambda node: node.options.batch and node.signature.columns,
+    "whether it has a setup_host": lambda node: node.has_host_setup,
     "whether it has a retry": lambda node: node.options.retry_or_none is not None,
 }
 _FIXED_OPTIONS = (

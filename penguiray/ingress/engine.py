@@ -89,8 +89,18 @@ class Engine(Protocol):
 class Update:
     """What becomes of an update of a node, for who waits for it."""
 
-    def __init__(self, signal: Signal) -> None:
-        """It has not ended; `signal` is set when it has."""
+    def __init__(self, plan: Plan, stage: int, signal: Signal) -> None:
+        """It has not ended.
+
+        Args:
+            plan: The plan with the other version.
+            stage: The stage that has it.
+            signal: Set when it has ended.
+        """
+        self.plan = plan
+        """The plan with the other version."""
+        self.stage = stage
+        """The stage that has it."""
         self.signal = signal
         """Set at the end."""
         self.is_done = False
@@ -99,10 +109,11 @@ class Update:
         """Why the run goes on as before, if it does."""
 
     def end(self, error: Exception | None) -> None:
-        """It has ended; from any thread."""
-        self.error = error
-        self.is_done = True
-        self.signal.set()
+        """It has ended, which is told once; from any thread."""
+        if not self.is_done:
+            self.error = error
+            self.is_done = True
+            self.signal.set()
 
 
 class ThreadSignal:

@@ -294,6 +294,7 @@ class Ingress:
         self.failure = self.failure or error
         self._roots.clear()
         self._losses.clear()
+        self._outcomes.clear()
         self._admission.clear()
         for call in list(self._open.values()):
             call.live = 0

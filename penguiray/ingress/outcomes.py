@@ -133,6 +133,10 @@ class Outcomes:
         for root in roots if self._kept else ():
             self._kept.pop(root, None)
 
+    def clear(self) -> None:
+        """Nobody wants anything any more."""
+        self._kept.clear()
+
     def _told(self, root: int, values: list[Any]) -> list[Any]:
         """All results of an input that is done; its failures are told now."""
         kept = self._kept.pop(root, None)

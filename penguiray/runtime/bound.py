@@ -190,6 +190,11 @@ class BoundNode:
         return self._function
 
     @property
+    def is_open(self) -> bool:
+        """Whether its object is built."""
+        return self._function is not None
+
+    @property
     def gives_at_end(self) -> bool:
         """Whether a generator's outputs wait for its end: another attempt may follow, and give others."""
         options = self.spec.options

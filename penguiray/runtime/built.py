@@ -93,28 +93,31 @@ class BuiltStage:
             NotOpened: One of them raised.
         """
         for node in self.nodes:
-            await _opened(node, node.set_up_host(self._executor))
+            if not node.is_open:
+                await _opened(node, node.set_up_host(self._executor))
 
     async def open(self) -> None:
-        """Build the nodes' objects.
+        """Build the objects of the nodes that are not open yet.
 
         Raises:
             NotOpened: A constructor or `setup()` raised.
         """
         enter_node(self.kind)
         for node in self.nodes:
-            await _opened(node, node.open(self._executor))
+            if not node.is_open:
+                await _opened(node, node.open(self._executor))
 
     def running(self) -> list[RunningCall]:
         """The calls that are under way; may be asked from any one thread, also while the loop is held up."""
         return [call for node in self.nodes for call in node.running.look()]
 
-    async def close(self) -> None:
-        """Call the nodes' `close()`, last node first, and let the threads go."""
+    async def close(self, *, but: Sequence[BoundNode] = ()) -> None:
+        """Call the nodes' `close()`, last node first, but for those that another version has; let the threads go."""
         enter_node(self.kind)
         try:
             for node in reversed(self.nodes):
-                await node.close(self._executor)
+                if node not in but:
+                    await node.close(self._executor)
         finally:
             self._executor.close()
 

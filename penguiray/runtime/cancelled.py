@@ -8,7 +8,8 @@ from penguiray.link.ids import call_of, ingress_of
 
 __all__ = ["Cancelled", "remember_calls", "remember_roots"]
 
-_ROOTS = 10_000
+_ROOTS = 40_000
+"""More than twice the inputs that a call may have under way: a loss may have all of them begin anew."""
 _CALLS = 1_000
 
 

@@ -36,6 +36,9 @@ from penguiray.runtime.rate import Grant
 
 __all__ = ["AskFirst", "Replica"]
 
+_CLOSE_S = 3.0
+"""How long the end of an update waits for the `close()` of the version before."""
+
 AskFirst = Callable[[int, int, int], Awaitable[Grant]]
 """Asks replica 0: place of the node in the stage, calls begun, calls that wait."""
 
@@ -101,24 +104,26 @@ class Replica:
             on_known=self._inbox.note_known,
         )
         """What it gave and has not handed over yet."""
-        self._built = self._build(stage)
+        self._built = self._build(stage, [self._bound(stage, place) for place in range(len(stage.nodes))])
         self._next: BuiltStage | None = None
+        self._is_building = False
         self._has_switched = asyncio.Event()
+        self._closings: set[asyncio.Task[None]] = set()
 
-    def _build(self, stage: Stage) -> BuiltStage:
-        """A version of the stage: counts and permits are the same for all of them."""
-        nodes = [
-            BoundNode(
-                node,
-                epoch=self._epoch,
-                clock=self._clock,
-                destinations=stage.destinations,
-                cancelled=self._cancelled,
-                count=self._counts[node.name],
-                permits=self._permits.get(place),
-            )
-            for place, node in enumerate(stage.nodes)
-        ]
+    def _bound(self, stage: Stage, place: int) -> BoundNode:
+        """A node of a version of the stage: counts and permits are the same for all of them."""
+        node = stage.nodes[place]
+        return BoundNode(
+            node,
+            epoch=self._epoch,
+            clock=self._clock,
+            destinations=stage.destinations,
+            cancelled=self._cancelled,
+            count=self._counts[node.name],
+            permits=self._permits.get(place),
+        )
+
+    def _build(self, stage: Stage, nodes: Sequence[BoundNode]) -> BuiltStage:
         nodes[-1].shedding.behind_s = lambda: self.sender.rest_s
         return BuiltStage(
             stage, nodes, self._inbox, self.outbox, self._cancelled,
@@ -181,36 +186,69 @@ class Replica:
 
     # -- another version of its nodes
 
-    def load(self, stage: Stage) -> None:
-        """Get another version of the stage, which `set_up_next_host` and `open_next` build beside the present one."""
-        self._next = self._build(stage)
+    def load(self, stage: Stage, name: str) -> None:
+        """Get another version of a node, which `set_up_next_host` and `open_next` build beside the present one.
+
+        Args:
+            stage: The stage with it.
+            name: The node. The others go on with the objects that they have.
+        """
+        self.drop_next()
+        nodes = list(self._built.nodes)
+        place = next(place for place, node in enumerate(nodes) if node.spec.name == name)
+        nodes[place] = self._bound(stage, place)
+        self._next = self._build(stage, nodes)
 
     async def set_up_next_host(self) -> None:
         """Call `setup_host()` of the next version; see `BuiltStage.set_up_host`."""
-        if self._next is not None:
-            await self._next.set_up_host()
+        await self._on_next(lambda following: following.set_up_host())
 
     async def open_next(self) -> None:
         """Build the nodes' objects of the next version; see `BuiltStage.open`."""
+        await self._on_next(lambda following: following.open())
+
+    async def _on_next(self, step: Callable[[BuiltStage], Awaitable[None]]) -> None:
         following = self._next
-        if following is not None:
-            await following.open()
+        assert following is not None, "no version was loaded"
+        self._is_building = True
+        try:
+            await step(following)
+        finally:
+            self._is_building = False
             if self._next is not following:  # it was dropped meanwhile
-                await following.close()
+                self._close_soon(following)
 
     async def switch(self) -> None:
-        """Go on with the next version once what is under way is finished; the present one is closed then."""
+        """Go on with the next version once what is under way is finished; the present one is closed then.
+
+        Its `close()` is waited for only for a while: a function that overran its time may hold its thread.
+        """
+        assert self._next is not None, "no version was loaded"
         before = self._built
         self._has_switched.clear()
         self._inbox.pause()
         await self._has_switched.wait()
-        await before.close()
+        await asyncio.wait([self._close_soon(before)], timeout=_CLOSE_S)
 
-    async def drop_next(self) -> None:
-        """Go on as before: the next version will not be used."""
+    def drop_next(self) -> None:
+        """Go on as before: the next version will not be used. One that is just being built is closed after that."""
         dropped, self._next = self._next, None
-        if dropped is not None:
-            await dropped.close()
+        if dropped is not None and not self._is_building:
+            self._close_soon(dropped)
+
+    def _close_soon(self, built: BuiltStage) -> asyncio.Task[None]:
+        """Close a version, but for the nodes that the present one shares with it."""
+        task = asyncio.get_running_loop().create_task(self._close_version(built))
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
+        return task
+
+    async def _close_version(self, built: BuiltStage) -> None:
+        try:
+            await built.close(but=self._built.nodes)
+        except Exception as error:  # noqa: BLE001 - the border to user code: the run goes on with another version
+            told = {"message": "a node's close() failed after an update", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(told)
 
     def running(self) -> list[RunningCall]:
         """See `BuiltStage.running`."""
@@ -279,9 +317,12 @@ class Replica:
 
     async def close(self) -> None:
         """See `BuiltStage.close`."""
-        if self._next is not None:
-            await self.drop_next()
-        await self._built.close()
+        self.drop_next()
+        try:
+            await self._built.close()
+        finally:
+            for task in self._closings:
+                task.cancel()
 
 
 def _never() -> bool:

@@ -18,12 +18,20 @@ __all__ = ["iterate", "stream_outputs"]
 async def stream_outputs(node: BoundNode, item: Item, context: Context | None, bench: Bench) -> list[Any]:
     """Send a generator's outputs; those that an earlier attempt has sent are left out.
 
-    Where another attempt may follow that would give others, they are kept until the generator has ended.
+    Where another attempt may follow that would give others, they are kept until the generator has ended, and all are
+    handed out before anything can end this attempt.
 
     Returns:
         Nothing more: all outputs are sent, and `item.sent` says how many there were.
     """
     outbox, index = bench.outbox, 0
+    if node.gives_at_end:
+        outputs = [output async for group in _groups(node, item, context, bench) for output in group]
+        for output in outputs:
+            outbox.stream(item, item.sent, output)
+            item.sent += 1
+        node.count.given += len(outputs)
+        return []
     async for group in _groups(node, item, context, bench):
         for output in group:
             if index >= item.sent:
@@ -45,15 +53,6 @@ async def _groups(node: BoundNode, item: Item, context: Context | None, bench: B
     stream = node.call(item, context)
     if inspect.isawaitable(stream):
         stream = await stream
-    groups = _awaited(stream, context)
-    if node.gives_at_end:
-        yield [output async for group in groups for output in group]
-        return
-    async for group in groups:
-        yield group
-
-
-async def _awaited(stream: AsyncIterator[Any], context: Context | None) -> AsyncIterator[list[Any]]:
     async for output in stream:
         yield [*_emitted(context), *([] if output is None else [output])]
     yield _emitted(context)

@@ -36,6 +36,11 @@ def fails(x: int) -> int:
     raise ValueError(x)
 
 
+@pr.node
+def tripled(x: int) -> int:
+    return 3 * x
+
+
 class Noted:
     """Adds a number, and notes what becomes of it."""
 
@@ -121,6 +126,68 @@ def test_a_version_that_cannot_be_built_is_told_with_its_cause_and_the_run_goes_
         assert run.ask(1) == 2
         run.update("Noted", noted(5))
         assert run.ask(1) == 6
+
+
+class Bad(Noted):
+    """Its end fails."""
+
+    def close(self) -> None:
+        raise RuntimeError("it cannot be closed")
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_version_whose_close_fails_is_let_go_and_the_run_works_on() -> None:
+    bad = pr.actor(replicas=1)(Bad)
+    with pr.Flow(bad(1)).start() as run:
+        run.update("Bad", pr.actor(replicas=1)(Noted)(2))
+        assert run.ask(1) == 3
+
+
+class Counts:
+    """Counts its messages."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, x: int) -> int:
+        self.seen += 1
+        return self.seen
+
+
+@pytest.mark.usefixtures("engine")
+def test_the_others_of_a_fused_chain_keep_their_objects() -> None:
+    with pr.Flow(half.options(replicas=1) >> pr.actor(replicas=1)(Counts)()).start() as run:
+        assert [run.ask(1), run.ask(1)] == [1, 2]
+        run.update("half", tripled)
+        assert run.ask(1) == 3
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_second_update_is_refused_while_one_is_under_way(tmp_path: Path) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+
+    class Waits:
+        async def setup(self) -> None:
+            begun.touch()
+            while not go.exists():
+                await asyncio.sleep(0.01)
+
+        def __call__(self, x: int) -> int:
+            return x + 5
+
+    async def main() -> int:
+        async with pr.Flow(one_more).start() as run:
+            first = asyncio.create_task(run.aupdate(one_more, pr.actor(fuse=False)(Waits)()))
+            async with asyncio.timeout(SAFETY_S):
+                while not begun.exists():
+                    await asyncio.sleep(0.01)
+            with pytest.raises(pr.FlowError, match="is being updated already"):
+                await run.aupdate(one_more, ten_more)
+            go.touch()
+            await first
+            return await run.aask(1)
+
+    assert asyncio.run(main()) == 6
 
 
 @pytest.mark.usefixtures("engine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 from pathlib import Path
@@ -66,4 +67,44 @@ def test_an_update_during_which_a_replica_is_lost_changes_nothing(tmp_path: Path
         assert set(run.map(range(100))) == {("old", x) for x in range(100)}
         (tmp_path / "go").touch()
         run.update("Old", made(Late, tmp_path))
+        assert set(run.map(range(100))) == {("new", x) for x in range(100)}
+
+
+class LateOnce(New):
+    """One of its replicas waits for a file when it is built."""
+
+    def setup(self) -> None:
+        try:
+            (self.folder / "first").mkdir()
+        except FileExistsError:
+            (self.folder / f"built-{os.getpid()}").touch()
+            return
+        (self.folder / f"waits-{os.getpid()}").touch()
+        while not (self.folder / "go").exists():
+            time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_an_update_ends_when_a_replica_is_lost_that_had_built_the_new_version_already(tmp_path: Path) -> None:
+    refused: list[Exception] = []
+
+    def update() -> None:
+        try:
+            run.update("Old", made(LateOnce, tmp_path))
+        except pr.StartError as error:
+            refused.append(error)
+
+    with pr.Flow(made(Old, tmp_path, replicas=2)).start() as run:
+        updating = threading.Thread(target=update)
+        updating.start()
+        (built,) = until(lambda: list(tmp_path.glob("built-*")), bool, PATIENCE_S)
+        until(lambda: list(tmp_path.glob("waits-*")), bool, PATIENCE_S)
+        os.kill(int(built.name.partition("-")[2]), signal.SIGKILL)
+        updating.join(PATIENCE_S)
+        assert not updating.is_alive()
+        assert "a replica was lost meanwhile" in str(refused)
+        until(lambda: len(alive(tmp_path)), lambda count: count == 2, PATIENCE_S)
+        assert set(run.map(range(100))) == {("old", x) for x in range(100)}
+        (tmp_path / "go").touch()
+        run.update("Old", made(New, tmp_path))
         assert set(run.map(range(100))) == {("new", x) for x in range(100)}

@@ -379,7 +379,7 @@ MUTANTS = (
     ),
     Mutant(
         "completion", "an attempt that is taken back is told nothing of", "ingress/outcomes.py",
-        "self._kept.pop(root, None)\n\n    def _told", "self._kept.get(root)\n\n    def _told", ATTEMPTS,
+        "self._kept.pop(root, None)\n\n    def clear", "self._kept.get(root)\n\n    def clear", ATTEMPTS,
     ),
     Mutant(
         "completion", "results wait where an input may begin anew", "ingress/outcomes.py",
@@ -400,7 +400,7 @@ MUTANTS = (
     ),
     Mutant(
         "updates", "the old version is closed", "runtime/replica.py",
-        "await before.close()", "pass", UPDATES,
+        "await asyncio.wait([self._close_soon(before)], timeout=_CLOSE_S)", "pass", UPDATES,
     ),
     Mutant(
         "updates", "counts go on", "runtime/replica.py",

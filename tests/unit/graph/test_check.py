@@ -65,6 +65,9 @@ def test_what_may_give_other_messages_the_second_time_is_refused_where_a_sum_cou
         pr.Flow(graph)
     with pytest.raises(pr.FlowError, match="but 'group' gathers messages of several inputs"):
         pr.Flow(varies >> length >> pr.join(key=abs, name="group"))
+    around = pr.fan(length >> total, length.options(name="too")) >> half.options(deterministic=False)
+    with pytest.raises(pr.FlowError, match=r"node 'half' .* is deterministic=False"):
+        pr.Flow(words >> around)
     pr.Flow(varies >> length >> pr.join(name="per input"))
     pr.Flow(varies >> length.options(delivery="at_most_once") >> total)
     pr.Flow(words >> length >> total >> half.options(deterministic=False))
