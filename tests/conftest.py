@@ -19,7 +19,7 @@ settings.load_profile("untimed")
 RAY_WITH_THE_SLOW = {
     "test_async", "test_async_inputs", "test_auto_batches", "test_bounded_map", "test_host_setup",
     "test_incomplete_joins", "test_long_calls", "test_mistakes", "test_names", "test_rate", "test_reading_ahead",
-    "test_run_views", "test_sending", "test_streaming", "test_subflows", "test_switch",
+    "test_run_views", "test_second_calls", "test_sending", "test_streaming", "test_subflows", "test_switch",
 }  # fmt: skip
 """What these are about lies mostly on the caller's side or inside one replica, which both engines share: they run on
 Ray with `make slow`, where each behaviour costs some two seconds, and on the local engine always."""

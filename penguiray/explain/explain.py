@@ -11,7 +11,13 @@ from penguiray.explain.limits import (
     order_statements,
     window_statements,
 )
-from penguiray.explain.policies import batch_statements, delivery_statements, retry_statements, timeout_statements
+from penguiray.explain.policies import (
+    batch_statements,
+    delivery_statements,
+    retry_statements,
+    straggler_statements,
+    timeout_statements,
+)
 from penguiray.explain.stages import call_statements, replica_statements, resource_statements, stage_statements
 from penguiray.graph.spec import FlowSpec
 from penguiray.plan.plan import Plan
@@ -36,6 +42,7 @@ def explain_flow(spec: FlowSpec, plan: Plan, *, cpus: int) -> Explanation:
         *resource_statements(plan),
         *batch_statements(plan),
         *retry_statements(plan),
+        *straggler_statements(plan),
         *timeout_statements(plan),
         *type_statements(spec),
         *delivery_statements(plan),

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penguiray.draw.amounts import counted
-from penguiray.explain.explanation import Statement
+from penguiray.explain.explanation import Origin, Statement
+from penguiray.graph.policies import UNSET
 from penguiray.graph.spec import NodeSpec
 from penguiray.plan.plan import Plan, Stage
 from penguiray.runtime.batch_size import LONGEST_CALL_S, MOST_MESSAGES, SHARE_OF_TIMEOUT, SLOWER_THAN_ALONE
+from penguiray.runtime.hedge import MOST_SHARE, why_not_hedged
 
-__all__ = ["batch_statements", "delivery_statements", "retry_statements", "timeout_statements"]
+__all__ = [
+    "batch_statements", "delivery_statements", "retry_statements", "straggler_statements", "timeout_statements",
+]  # fmt: skip
 
 
 def _nodes(plan: Plan) -> Iterator[NodeSpec]:
@@ -63,6 +67,21 @@ def retry_statements(plan: Plan) -> Iterator[Statement]:
             f"no place"
         )
         yield Statement("retries", node.name, verdict, why, "set")
+
+
+def straggler_statements(plan: Plan) -> Iterator[Statement]:
+    """Whether a message whose call takes much longer than others is worked on by a second call."""
+    for node in _nodes(plan):
+        why = why_not_hedged(node)
+        origin: Origin = "default" if node.options.idempotent is UNSET else "set"
+        verdict = "no second call of a message whose first is slow"
+        if why is None:
+            verdict = "a second call of a message whose first takes much longer than others do"
+            why = (
+                f"the node says idempotent=True; the first to succeed counts, and the other is cancelled; for at most "
+                f"{MOST_SHARE:.0%} of its calls, where a place is free, and not while many of them are slow"
+            )
+        yield Statement("stragglers", node.name, verdict, why, origin)
 
 
 def timeout_statements(plan: Plan) -> Iterator[Statement]:

@@ -39,6 +39,7 @@ class _Options(TypedDict, total=False):
     replicas: int | tuple[int, int]
     concurrency: int | Literal["auto"]
     retry: Retry
+    idempotent: bool
     timeout_s: float
     rate: Rate
     delivery: Literal["at_least_once", "at_most_once"]

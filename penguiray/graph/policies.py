@@ -129,6 +129,10 @@ class NodeOptions:
     one message a call."""
     retry: Retry = UNSET
     """When to run a failed call again. Unset: never, since running twice is not free of effects."""
+    idempotent: bool = UNSET
+    """Whether a call may run twice, at the same time, without harm; for a class, with the same object. True: an async
+    call that takes much longer than the node's calls do is made a second time, and the first to succeed counts. Unset:
+    False, since running twice is not free of effects."""
     timeout_s: float = UNSET
     """Longest that one attempt may take, in seconds. Unset: no limit, and what takes over 30 s is reported."""
     rate: Rate = UNSET
@@ -224,6 +228,7 @@ _CHECKS: dict[str, Any] = {
     "concurrency": lambda v: v == "auto" or (isinstance(v, int) and v >= 1),
     "batch": lambda v: isinstance(v, Batch) or (isinstance(v, str) and v == "auto"),
     "retry": lambda v: isinstance(v, Retry),
+    "idempotent": lambda v: isinstance(v, bool),
     "timeout_s": lambda v: isinstance(v, int | float) and v > 0,
     "rate": lambda v: isinstance(v, Rate),
     "delivery": lambda v: v in {"at_least_once", "at_most_once"},
@@ -238,6 +243,7 @@ _RANGES: dict[str, str] = {
     "concurrency": "give a whole number from 1, or 'auto'",
     "batch": "give a pr.Batch(...), or 'auto'",
     "retry": "give a pr.Retry(...)",
+    "idempotent": "give True or False",
     "timeout_s": "give seconds above 0",
     "rate": "give a pr.Rate(...)",
     "delivery": "give 'at_least_once' or 'at_most_once'",

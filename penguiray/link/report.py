@@ -26,6 +26,8 @@ class NodeCount:
     """Messages that it gave up on."""
     retried: int = 0
     """Attempts after a message's first."""
+    hedged: int = 0
+    """Second calls of a message whose first call took much longer than others."""
     busy_s: float = 0.0
     """Seconds spent in the node's calls, added up over calls that ran at the same time."""
     places: int = 0
@@ -42,6 +44,7 @@ class NodeCount:
             self.given + other.given,
             self.failed + other.failed,
             self.retried + other.retried,
+            self.hedged + other.hedged,
             self.busy_s + other.busy_s,
             self.places + other.places,
             self.place_s + other.place_s,

@@ -41,6 +41,8 @@ class NodeStatus:
     """Seconds that its longest call under way had taken at the last look, every 10 s or so; 0: there was none."""
     places: int = 0
     """Calls that all its replicas may run at the same time now."""
+    hedged: int = 0
+    """Second calls of a message whose first call took much longer than others, where the node is idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,10 @@ class Status:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a table of the nodes."""
-        head = ("node", "replicas", "in", "out", "failed", "retried", "in/s", "busy", "longest")
+        head = ("node", "replicas", "in", "out", "failed", "retried", "hedged", "in/s", "busy", "longest")
         rows = [
-            (node.name, node.replicas, node.taken, node.given, node.failed, node.retried, node.rate_per_s,
-             f"{node.busy:.0%}", f"{node.longest_call_s:,.1f} s")
+            (node.name, node.replicas, node.taken, node.given, node.failed, node.retried, node.hedged,
+             node.rate_per_s, f"{node.busy:.0%}", f"{node.longest_call_s:,.1f} s")
             for node in self.nodes
         ]  # fmt: skip
         return html.lines(escaped(self._headline), html.table(head, rows))
@@ -83,13 +85,14 @@ class Status:
         lines = [
             self._headline,
             (
-                f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>6} {'retried':>7} {'in/s':>9} "
-                f"{'busy':>5} {'longest':>9}"
+                f"  {'node':<20} {'replicas':>8} {'in':>9} {'out':>9} {'failed':>6} {'retried':>7} {'hedged':>6} "
+                f"{'in/s':>9} {'busy':>5} {'longest':>9}"
             ),
         ]
         lines += [
             f"  {node.name:<20} {node.replicas:>8} {node.taken:>9} {node.given:>9} {node.failed:>6} "
-            f"{node.retried:>7} {node.rate_per_s:>9,.1f} {node.busy:>5.0%} {node.longest_call_s:>7,.1f} s"
+            f"{node.retried:>7} {node.hedged:>6} {node.rate_per_s:>9,.1f} {node.busy:>5.0%} "
+            f"{node.longest_call_s:>7,.1f} s"
             for node in self.nodes
         ]
         return "\n".join(lines)
@@ -118,6 +121,7 @@ def status_of(
                 NodeStatus(
                     node.name, stage.name, stage.replicas, count.taken, count.given, count.failed, count.retried, rate,
                     busy, longest_s.get(node.name, 0.0), count.places or stage.replicas * stage.concurrency,
+                    count.hedged,
                 )
             )  # fmt: skip
     return Status(plan.name, state, seconds, inputs_live, inputs_done, dead_letters, tuple(nodes))

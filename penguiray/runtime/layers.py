@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from penguiray.clock import Clock
@@ -15,14 +16,16 @@ from penguiray.runtime.backoff import RetryBudget, pause_before
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor, StuckError, as_error
+from penguiray.runtime.hedge import Hedging
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.permits import Permits
+from penguiray.runtime.race import Race
 from penguiray.runtime.slots import AutoSlots, Slots
 from penguiray.runtime.tally import Outcome
 
 __all__ = [
-    "Call", "GaveUp", "with_cancelled", "with_deadline", "with_limit", "with_note", "with_rate", "with_retry",
-    "with_slot", "with_timeout",
+    "Call", "GaveUp", "with_cancelled", "with_deadline", "with_hedge", "with_limit", "with_note", "with_rate",
+    "with_retry", "with_slot", "with_timeout",
 ]  # fmt: skip
 
 Call = Callable[[Item, int], Awaitable[Any]]
@@ -131,6 +134,39 @@ def with_rate(inner: Call, permits: Permits) -> Call:
     return call
 
 
+def with_hedge(inner: Call, admitted: Callable[[Call], Call], node: BoundNode, slots: Slots, clock: Clock) -> Call:
+    """Call a second time where the first call takes much longer than the node's calls do, see `Race`.
+
+    Args:
+        inner: Calls the function.
+        admitted: Puts round the second call what each call has to pass before it begins, its slot apart.
+        node: The node.
+        slots: The replica's limit on calls at the same time.
+        clock: Where time comes from.
+    """
+    hedging, timeout_s = Hedging(), node.spec.options.timeout_or_none
+
+    async def second(item: Item, attempt: int) -> Any:
+        node.count.hedged += 1
+        return await inner(item, attempt)
+
+    admitted_second = admitted(second)
+
+    async def again(item: Item, attempt: int) -> Any:
+        try:
+            return await admitted_second(item, attempt)
+        except (Exception, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            raise as_error(error) from error
+
+    async def call(item: Item, attempt: int) -> Any:
+        race = Race(partial(again, item, attempt), hedging, slots, clock)
+        return await race.run(inner(item, attempt), timeout_s)
+
+    return call
+
+
 def with_limit(inner: Call, slots: AutoSlots, clock: Clock) -> Call:
     """Tell the slots how long each attempt takes and how it ends, so that their number can follow."""
 
@@ -140,7 +176,7 @@ def with_limit(inner: Call, slots: AutoSlots, clock: Clock) -> Call:
         try:
             result = await inner(item, attempt)
         except Exception as error:
-            outcome = _outcome_of(error)
+            outcome = None if _is_cancelled() else _outcome_of(error)
             raise
         else:
             outcome = "done"
@@ -151,6 +187,12 @@ def with_limit(inner: Call, slots: AutoSlots, clock: Clock) -> Call:
     return call
 
 
+def _is_cancelled() -> bool:
+    """Whether this call is being cancelled: an error is then the function's way to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def _outcome_of(error: Exception) -> Outcome | None:
     """What an error says about what was called: nothing, if only the caller's time was over."""
     if isinstance(error, DeadlineExceeded) and error.timeout_s is None:
@@ -159,7 +201,7 @@ def _outcome_of(error: Exception) -> Outcome | None:
 
 
 def with_note(inner: Call, node: BoundNode, clock: Clock) -> Call:
-    """Note that the call is under way, for who asks what a replica is at; and what it took, where time is short."""
+    """Note that the message is worked on, for who asks what a replica is at; and what it took, where time is short."""
     running, shedding = node.running, node.shedding
 
     async def call(item: Item, attempt: int) -> Any:

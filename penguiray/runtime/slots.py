@@ -49,6 +49,13 @@ class Slots:
                 self.give_back()
             raise
 
+    def take_nowait(self) -> bool:
+        """Hold a slot if one is free and nobody waits for it; returns whether it is so."""
+        if self.taken >= self.size or self._waiting:
+            return False
+        self.taken += 1
+        return True
+
     def give_back(self) -> None:
         """Free a slot."""
         self.taken -= 1

@@ -9,11 +9,15 @@
                   its slot, since every call of the node waits for the same permits. Inside the retry, so that each
                   attempt counts; outside the time-out, so that the wait is not counted as the call's time
     cancelled     behind slot and rate, so that it is asked at the last moment before each attempt
+    note          which message is worked on, and since when: inside all that waits, so that no wait is taken for the
+                  call's time, and outside the hedge, so that two calls of one message are told as one
+    hedge         where the node is idempotent: inside the retry, so that two calls are one attempt with one outcome,
+                  and inside slot and rate, so that a wait for them does not make a call slow; the second call has a
+                  slot and a permit of its own. Outside limit and time-out, which see each of the two calls by itself:
+                  one that is cancelled says nothing to the limit. An attempt gets no more time for having two
     limit         where the node finds its concurrency by itself: inside slot and rate, so that a wait for them is not
                   taken for the call's time, and outside the time-out, so that it sees which calls were late
     time-out      around one attempt only, so that a retry has its full time again
-    note          which call is under way, since when, and what it took: innermost, so that no wait before it is taken
-                  for the call's
     executor      where the function runs: the loop for async code, inline or a thread for sync code
     function
 
@@ -30,11 +34,13 @@ from penguiray.clock import Clock
 from penguiray.runtime.bound import BoundNode
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.executor import Executor
+from penguiray.runtime.hedge import why_not_hedged
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.layers import (
     Call,
     with_cancelled,
     with_deadline,
+    with_hedge,
     with_limit,
     with_note,
     with_rate,
@@ -73,14 +79,20 @@ def build_stack(
         retries: Whether a failed call is made again, if the node asks for that.
     """
     options, name = node.spec.options, node.spec.name
-    call = with_timeout(with_note(inner, node, clock), name, options.timeout_or_none, clock)
+
+    def admitted(call: Call) -> Call:
+        if cancelled is not None:
+            call = with_cancelled(call, cancelled)
+        if node.permits is not None:
+            call = with_rate(call, node.permits)
+        return call
+
+    call = with_timeout(inner, name, options.timeout_or_none, clock)
     if isinstance(slots, AutoSlots):
         call = with_limit(call, slots, clock)
-    if cancelled is not None:
-        call = with_cancelled(call, cancelled)
-    if node.permits is not None:
-        call = with_rate(call, node.permits)
-    call = with_slot(call, slots, executor)
+    if why_not_hedged(node.spec) is None:
+        call = with_hedge(call, admitted, node, slots, clock)
+    call = with_slot(admitted(with_note(call, node, clock)), slots, executor)
     if options.retry_or_none is not None and retries:
         call = with_retry(call, node, options.retry_or_none, clock, rng)
     return with_deadline(call, node, inbox, clock)

@@ -98,6 +98,7 @@ class TaskWorker:
                 item.value = outputs[0]
                 node.count.taken += 1
                 outputs = await stack(item, 1)
+                node.count.given += len(outputs)
                 if not outputs:
                     break
         except StuckError:
@@ -137,11 +138,9 @@ class TaskWorker:
             context = node.context(item, attempt)
             begun = time.perf_counter()
             try:
-                outputs = await run(node, item, context, self._bench)
+                return await run(node, item, context, self._bench)
             finally:
                 node.count.busy_s += time.perf_counter() - begun
-            node.count.given += len(outputs)
-            return outputs
 
         return call
 

@@ -52,6 +52,8 @@ ATTEMPTS = (
 WORDS = ("unit/link/test_words.py",)
 DOOR = ("unit/actors/test_door.py",)
 TELLING = ("unit/actors/test_telling.py",)
+HEDGING = ("unit/runtime/test_hedge.py",)
+RACE = ("unit/runtime/test_race.py",)
 
 MUTANTS = (
     # -- credit
@@ -507,6 +509,27 @@ MUTANTS = (
     Mutant(
         "losses", "who is ended by us says nothing about its inputs", "ingress/losses.py",
         "if not by_us and root in self._roots", "if root in self._roots", SENT_AGAIN,
+    ),
+    # -- hedging
+    Mutant(
+        "hedging", "each takes of what is earned", "runtime/hedge.py",
+        "self._tokens -= 1.0", "pass", HEDGING,
+    ),
+    Mutant(
+        "hedging", "none while many calls are slow", "runtime/hedge.py",
+        "self._tokens >= 1.0 and self._slow <= _MOST_SLOW", "self._tokens >= 1.0", HEDGING,
+    ),
+    Mutant(
+        "hedging", "its slot comes back", "runtime/race.py",
+        "self._slots.give_back()", "pass", RACE,
+    ),
+    Mutant(
+        "hedging", "it has no more time than its attempt", "runtime/race.py",
+        "wait([second], timeout=left_s)", "wait([second])", RACE,
+    ),
+    Mutant(
+        "hedging", "one that failed does not end the other", "runtime/race.py",
+        "if _succeeded(second) and", "if", RACE,
     ),
     # -- streams
     Mutant(

@@ -49,7 +49,7 @@ async def fetch(url: str) -> Page:
     return Page(url=url)
 
 
-@pr.node(concurrency="auto")
+@pr.node(concurrency="auto", idempotent=True)
 async def fetch_many(url: str) -> Page:
     return Page(url=url)
 

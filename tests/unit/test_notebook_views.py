@@ -97,8 +97,8 @@ def test_an_svg_file_stands_alone() -> None:
 def test_a_status_is_a_table_of_nodes() -> None:
     root = ET.fromstring(f"<div>{status._repr_html_()}</div>")
     rows = [[cell.text for cell in row] for row in root.iter("tr")]
-    assert rows[0] == ["node", "replicas", "in", "out", "failed", "retried", "in/s", "busy", "longest"]
-    assert rows[2] == ["second", "1", "1,000", "990", "10", "3", "500.0", "50%", "0.0 s"]
+    assert rows[0] == ["node", "replicas", "in", "out", "failed", "retried", "hedged", "in/s", "busy", "longest"]
+    assert rows[2] == ["second", "1", "1,000", "990", "10", "3", "0", "500.0", "50%", "0.0 s"]
 
 
 def test_an_explanation_is_one_table_that_says_who_chose() -> None:

@@ -19,7 +19,7 @@ from penguiray.graph.policies import UNSET
 from penguiray.ingress import ingress, sent, window
 from penguiray.plan import plan
 from penguiray.plan.compile import ASYNC_CONCURRENCY
-from penguiray.runtime import batch_size
+from penguiray.runtime import batch_size, hedge
 from penguiray.runtime.limit import MOST_CALLS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -112,6 +112,16 @@ def test_the_numbers_of_automatic_batches_are_those_of_the_code() -> None:
     assert batch_size.SHARE_OF_TIMEOUT == 0.5
     assert f"counts on {plan._AUTO_MESSAGES} messages in the calls of a replica" in text
     assert f"and on at least {pr.Batch().max_size} in each" in text
+
+
+def test_the_numbers_of_second_calls_are_those_of_the_code() -> None:
+    text = " ".join(README.split())
+    assert hedge._QUANTILE == 0.9
+    assert f"over {hedge._TIMES:g} times as long as nine in ten of the newest {hedge._NEWEST} do" in text
+    assert f"and over {1_000 * hedge._FLOOR_S:g} ms, is a straggler, once {hedge._LEAST} calls have ended" in text
+    assert f"at most {100 * hedge.MOST_SHARE:g} % of all, and {hedge._RESERVE:g} more" in text
+    assert hedge._MOST_SLOW == 0.25
+    assert "none while a quarter of the latest calls are stragglers" in text
 
 
 def test_the_limits_of_send_are_those_of_the_code() -> None:

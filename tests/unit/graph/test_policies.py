@@ -37,7 +37,8 @@ def test_the_table_of_defaults() -> None:
     options = plan.options
     assert {option.name for option in fields(pr.NodeOptions) if getattr(pr.NodeOptions(), option.name) is UNSET} == {
         "name", "num_cpus", "num_gpus", "memory", "resources", "label_selector", "runtime_env", "replicas",
-        "concurrency", "batch", "retry", "timeout_s", "rate", "delivery", "deterministic", "fuse", "validate",
+        "concurrency", "batch", "retry", "idempotent", "timeout_s", "rate", "delivery", "deterministic", "fuse",
+        "validate",
     }  # fmt: skip
     assert [(stage.replicas, stage.concurrency) for stage in plan.stages] == [(4, 1), (1, 32)]
     assert pr.NodeOptions().retry_or_none is None
@@ -60,6 +61,7 @@ def test_the_table_of_defaults() -> None:
         {"name": ""}, {"name": "a/b"}, {"num_cpus": -1}, {"num_gpus": "one"}, {"memory": -1}, {"replicas": 0},
         {"replicas": (2, 1)}, {"replicas": (0, 1)}, {"concurrency": 0}, {"concurrency": "many"}, {"batch": 5},
         {"batch": "Auto"}, {"retry": 3}, {"timeout_s": 0}, {"rate": 5}, {"delivery": "maybe"}, {"deterministic": "no"},
+        {"idempotent": 1},
     ],
 )  # fmt: skip
 def test_an_option_out_of_range_is_refused_with_the_range(wrong: dict[str, Any]) -> None:
