@@ -440,6 +440,10 @@ class _Wire:
         self._engine.call_soon(self._engine.deliver, frame, self._reply)
         return 0
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:  # noqa: ARG002 - see `Transport`
+        """See `Transport`; values have no size here."""
+        return full_bytes
+
 
 class _LoopSignal(ThreadSignal):
     """Signal of the local engine: whoever waits for it, works."""

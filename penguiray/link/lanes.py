@@ -8,13 +8,12 @@ from penguiray.graph.policies import FlowOptions
 from penguiray.link.credit import Credit
 from penguiray.link.frame import SERVED, Feedback, Kind, LinkId
 from penguiray.link.message import Facts, MessageQueue, Messages
+from penguiray.link.transport import Transport
 
 __all__ = ["FRAMES_AHEAD", "Lane", "Lanes", "Link"]
 
 FRAMES_AHEAD = 2
 """Frames in flight on a link: one being worked on, one ready. More brought nothing in measurements."""
-FRAME_BYTES = 90_000
-"""Aim for a frame's size: above 100 KB Ray moves an argument through its store, which costs 2 ms a call."""
 FRAME_S = 0.1
 """Aim for the work in a frame, in seconds: a slow stage gets small frames, so that its replicas share evenly."""
 
@@ -147,11 +146,11 @@ class Lanes:
         """Number of the next frame to a replica: lanes count together."""
         return self._sequences[replica]
 
-    def frame_limit(self) -> int:
+    def frame_limit(self, transport: Transport) -> int:
         """Messages in a full frame, by count, by bytes and by the time they take."""
         limit = self._options.frame_messages
         if self.bytes_each > 0:
-            limit = min(limit, int(FRAME_BYTES / self.bytes_each))
+            limit = min(limit, int(transport.frame_bytes(self._stage, limit * self.bytes_each) / self.bytes_each))
         if self.service_s > 0:
             limit = min(limit, int(FRAME_S / self.service_s))
         return max(1, limit)

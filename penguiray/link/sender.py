@@ -142,7 +142,7 @@ class Sender:
 
     def _send_next(self, to: Lanes, lane: Lane, queue: MessageQueue, only: Link | None, *, full_only: bool) -> bool:
         """Send one more frame of a queue, to the only replica that may get it or to any; whether one has gone."""
-        limit, waiting = to.frame_limit(), len(queue)
+        limit, waiting = to.frame_limit(self._transport), len(queue)
         if full_only and waiting < limit:
             return False
         link = only or lane.pick(has_full=waiting >= limit)

@@ -32,3 +32,12 @@ class Transport(Protocol):
             FrameTooLarge: Nothing was sent.
         """
         ...
+
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        """Most bytes of a frame to a stage where more wait: large enough that its messages share what a frame costs.
+
+        Args:
+            stage: Where the frame goes.
+            full_bytes: Bytes of one that is full by the number of its messages.
+        """
+        ...

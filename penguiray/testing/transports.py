@@ -81,6 +81,10 @@ class MemoryPair:
         self._on_the_way.setdefault(frame.link, deque()).append(packed)
         return size_of(packed)
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:  # noqa: ARG002 - see `Transport`
+        """See `Transport`; any size will do."""
+        return full_bytes
+
     def _pack(self, frame: Frame) -> Packed:
         known = self._known.setdefault(frame.link, set())
         return pack_frame(frame, known, now=self._clock.now(), inline_limit=self._inline_limit)
@@ -157,6 +161,10 @@ class FaultyTransport:
             return size_of(pack_frame(frame, set(), now=0.0, inline_limit=INLINE_LIMIT))
         except Exception:  # noqa: BLE001 - pickling runs user code
             return 0
+
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        """See `Transport`."""
+        return self._inner.frame_bytes(stage, full_bytes)
 
     def _release(self, link: LinkId) -> None:
         """Each frame's moment releases the oldest of its link, so no order is lost."""

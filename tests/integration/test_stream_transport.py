@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import ray
+from drivers import until
 
 import penguiray as pr
 from penguiray.actors.calls import CallTransport, Peer, feedback_of
@@ -122,6 +123,9 @@ class StreamPair:
         with self._lock:
             return self.streams.send(frame)
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        return self.streams.frame_bytes(stage, full_bytes)
+
     def cut(self, link: LinkId, how: int) -> None:
         """Break a stream while both sides live: what is on its way may arrive or not."""
         stream = self.streams._ways[link].stream
@@ -184,6 +188,20 @@ def test_frames_of_a_stream_that_breaks_arrive_in_order_and_once(seed: int) -> N
     pair.wait_feedback(len(sent))
     assert sorted(one.sequence for _, one in pair.feedback) == list(range(40))
     assert not pair.streams.has_stream(link)
+    pair.close()
+
+
+def test_frames_are_large_while_there_is_a_stream_to_each_replica() -> None:
+    """Over calls only those that would be large enough to be worth the way through the store."""
+    pair = StreamPair()
+    links = [LinkId(0, 0), LinkId(0, 1)]
+    for link in links:
+        assert (pair.frame_bytes(0, 200_000), pair.frame_bytes(0, 10**6)) == (90_000, 650_000)
+        pair.send(Frame(link, 1, 0, Kind.DATA, Messages([7], [1], [1])))
+    assert (pair.frame_bytes(0, 200_000), pair.frame_bytes(0, 10**6)) == (650_000, 650_000)
+    pair.cut(links[1], socket.SHUT_RDWR)
+    until(lambda: pair.streams.has_stream(links[1]), lambda has_one: not has_one, SAFETY_S)
+    assert (pair.frame_bytes(0, 200_000), pair.frame_bytes(0, 10**6)) == (90_000, 650_000)
     pair.close()
 
 

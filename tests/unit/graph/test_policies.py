@@ -29,6 +29,9 @@ class Nowhere:
     def send(self, frame: Frame) -> int:
         return 0
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        return full_bytes
+
 
 def test_the_table_of_defaults() -> None:
     plan = pr.Flow(sync >> waiting).plan(cpus=4)

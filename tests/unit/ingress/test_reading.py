@@ -60,6 +60,9 @@ class Caller:
                 self.ingress.refuse_message(root, message_id, error)
         return self.size * len(frame.messages)
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        return full_bytes
+
     def reads(self) -> Call:
         return self.ingress.open_call(ordered=False, facts=None, wake=lambda: None, window=1_000, reads=True)
 

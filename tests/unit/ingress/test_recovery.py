@@ -40,6 +40,9 @@ class Wire:
         self.frames.append(frame)
         return 0
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        return full_bytes
+
 
 class Run:
     """Three replicas of a stage, all of which work; each has one of three inputs, which it has taken off its inbox."""

@@ -23,6 +23,9 @@ class Nowhere:
     def send(self, frame: Frame) -> int:
         raise AssertionError(f"an end sends nothing: {frame}")
 
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        return full_bytes
+
 
 def test_frames_of_an_old_epoch_are_answered_and_dropped() -> None:
     plan, root, taken = pr.Flow(same).plan(), root_of(1, 0), list[Feedback]()
