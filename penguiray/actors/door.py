@@ -55,12 +55,12 @@ class Door:
         """One that nobody else can know."""
         return cls(f"penguiray-{secrets.token_hex(16)}", secrets.token_bytes(32))
 
-    def proof(self, word: Word, who: bytes = b"") -> bytes:
+    def proof(self, word: Word, who: bytes | memoryview = b"") -> bytes:
         """What shows that whoever says a word knows the key."""
         return hmac.digest(self.key, bytes([word]) + self.address.encode() + who, hashlib.sha256)
 
 
-OnWord = Callable[[Stream, Word, bytes], None]
+OnWord = Callable[[Stream, Word, memoryview], None]
 OnBroken = Callable[[Stream], None]
 
 
@@ -83,7 +83,7 @@ def knock(
     if connection is None:
         return None
 
-    def first(stream: Stream, word: Word, payload: bytes) -> None:
+    def first(stream: Stream, word: Word, payload: memoryview) -> None:
         if word is not Word.WELCOME or not hmac.compare_digest(payload, door.proof(Word.WELCOME)):
             raise BrokenWord("the other side has not proved itself")
         stream.expect(MOST_BYTES)
@@ -172,7 +172,7 @@ class Answering:
         self._loop.call_later(_GREETING_S, self._send_away, stream)
         stream.open()
 
-    def _greet(self, stream: Stream, word: Word, payload: bytes) -> None:
+    def _greet(self, stream: Stream, word: Word, payload: memoryview) -> None:
         proof, who = payload[: -_WHO.size], payload[-_WHO.size :]
         if word is not Word.HELLO or not hmac.compare_digest(proof, self._door.proof(Word.HELLO, who)):
             raise BrokenWord("the other side has not proved itself")

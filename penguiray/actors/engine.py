@@ -44,7 +44,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
-from penguiray.link.wire import unpack_report
+from penguiray.link.wire import Bytes, unpack_report
 from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
@@ -377,7 +377,7 @@ class RayEngine:
                 said = self.watch.look(link, calls, self.clock.now())
             _warn(said)
 
-    def _take_report(self, link: LinkId, actor: Any, header: bytes, data: bytes, buffers: Sequence[Any] = ()) -> None:
+    def _take_report(self, link: LinkId, actor: Any, header: Bytes, data: Bytes, buffers: Sequence[Any] = ()) -> None:
         """Take a replica's news in; from any thread."""
         report = unpack_report(header, data, buffers, node=self.plan.stages[link.stage].last.name)
         with self.lock:

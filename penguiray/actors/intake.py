@@ -13,7 +13,7 @@ from penguiray.actors.streams import pack_feedback, unpack_place
 from penguiray.clock import Clock
 from penguiray.link.frame import Feedback, Frame
 from penguiray.link.order import InOrder, Place
-from penguiray.link.wire import sequence_in, unpack_frame
+from penguiray.link.wire import Bytes, sequence_in, unpack_frame
 from penguiray.link.words import Word
 from penguiray.runtime.replica import Replica
 
@@ -26,8 +26,8 @@ Answer = Callable[[Feedback], None]
 class _Arrived:
     """A frame as it came, and who waits for its feedback."""
 
-    header: bytes
-    data: bytes
+    header: Bytes
+    data: Bytes
     attachments: Sequence[Any]
     answer: Answer
 
@@ -57,8 +57,8 @@ class Intake:
         """Take a frame in that may have come before. Nobody waits: others may wait for it."""
         self._loop.call_soon_threadsafe(self._arrive, place, _Arrived(header, data, (), _nobody))
 
-    def by_stream(self, stream: Stream, sender: int, payload: bytes) -> None:
-        """Take a frame in; on the loop."""
+    def by_stream(self, stream: Stream, sender: int, payload: memoryview) -> None:
+        """Take a frame in; on the loop. Nothing refers to the payload afterwards."""
         place, header, data = unpack_place(sender, payload)
 
         def answer(feedback: Feedback) -> None:
@@ -78,6 +78,7 @@ class Intake:
         if not self._order.is_due(place):
             arrived.answer(Feedback(sequence_in(arrived.header), 0.0))
             arrived.answer = _nobody
+            arrived.header, arrived.data = bytes(arrived.header), bytes(arrived.data)  # a stream needs its place again
         for due in self._order.arrive(place, arrived):
             now = self._clock.now()
             self._hand_over(*unpack_frame(due.header, due.data, due.attachments, now=now), due.answer)

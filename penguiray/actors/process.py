@@ -235,7 +235,7 @@ class ReplicaProcess:
         if reads:
             self._teller.use(stream)
 
-    def _take_word(self, stream: Stream, word: Word, payload: bytes) -> None:
+    def _take_word(self, stream: Stream, word: Word, payload: memoryview) -> None:
         if word is Word.FRAME:
             self._intake.by_stream(stream, self._senders[stream], payload)
         elif word is Word.ASK:

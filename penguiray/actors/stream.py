@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from penguiray.link.words import BrokenWord, Word, Words, head_of
 
 __all__ = ["Stream"]
 
-_READ_BYTES = 1 << 17
+_SOCKET_BYTES = 1 << 20
+"""Bytes that wait in a socket at most, where Linux allows it: so a frame goes in one piece, and nobody has to wake up
+for the rest of it."""
+_MOST_PIECES = 1_000
+"""Linux takes 1,024 pieces at once."""
 
 
 class Stream:
@@ -28,7 +34,7 @@ class Stream:
         loop: asyncio.AbstractEventLoop,
         *,
         most_bytes: int,
-        on_word: Callable[[Stream, Word, bytes], None],
+        on_word: Callable[[Stream, Word, memoryview], None],
         on_broken: Callable[[Stream], None],
     ) -> None:
         """Prepare; `open` begins to read.
@@ -37,19 +43,19 @@ class Stream:
             connection: A connected socket, which belongs to the stream from here on.
             loop: Where it is read.
             most_bytes: Longest word that is taken for now; see `expect`.
-            on_word: Called on the loop with each word; may raise `BrokenWord`.
+            on_word: Called on the loop with each word, whose payload is gone when it returns; may raise `BrokenWord`.
             on_broken: Called on the loop, once, when the other side has ended it; not after `close`.
         """
         connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
         self._socket = connection
         self._loop = loop
         self._words = Words(most_bytes)
-        self._read_into = memoryview(bytearray(_READ_BYTES))
         self.on_word = on_word
         """Called with the next word; see above."""
         self._on_broken = on_broken
         self._sending = threading.Lock()
-        self._unsent = bytearray()
+        self._unsent: deque[bytes | memoryview] = deque()
         self.is_broken = False
         """Whether it is of no use any more."""
 
@@ -71,21 +77,27 @@ class Stream:
         with self._sending:
             if self.is_broken:
                 return
-            if self._unsent:
-                self._unsent += b"".join(pieces)
+            is_behind = bool(self._unsent)
+            self._unsent += pieces
+            if is_behind or self._send_some():
                 return
-            total = sum(map(len, pieces))
-            try:
-                sent = self._socket.sendmsg(pieces)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                sent = -1
-            if sent == total:
-                return
-            if sent >= 0:
-                self._unsent += b"".join(pieces)[sent:]
-        self._on_loop(self._wait_for_room if sent >= 0 else self._break)
+        self._on_loop(self._wait_for_room)
+
+    def _send_some(self) -> bool:
+        """Send what the socket takes; whether nothing is left, or ever will be."""
+        try:
+            sent = self._socket.sendmsg(itertools.islice(self._unsent, _MOST_PIECES))
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._unsent.clear()
+            self._on_loop(self._break)
+            return True
+        while self._unsent and sent >= len(self._unsent[0]):
+            sent -= len(self._unsent.popleft())
+        if sent:
+            self._unsent[0] = memoryview(self._unsent[0])[sent:]
+        return not self._unsent
 
     def _wait_for_room(self) -> None:
         if not self.is_broken:
@@ -93,28 +105,18 @@ class Stream:
 
     def _send_rest(self) -> None:
         with self._sending:
-            try:
-                sent = self._socket.send(self._unsent)
-            except BlockingIOError:
-                return
-            except OSError:
-                sent = -1
-            if sent >= 0:
-                del self._unsent[:sent]
-            if not self._unsent:
+            if self._send_some():
                 self._loop.remove_writer(self._socket)
-        if sent < 0:
-            self._break()
 
     def _read(self) -> None:
         try:
-            size = self._socket.recv_into(self._read_into)
+            size = self._socket.recv_into(self._words.room())
         except BlockingIOError:
             return
         except OSError:
             size = 0
         try:
-            for word, payload in self._words.feed(self._read_into[:size]):
+            for word, payload in self._words.take(size):
                 self.on_word(self, word, payload)
                 if self.is_broken:
                     return

@@ -27,8 +27,8 @@ _FEEDBACK = struct.Struct("!qdd")
 _PLACE = struct.Struct("!Bq")
 _ASK = struct.Struct("!q")
 
-Reported = Callable[[LinkId, Any, bytes, bytes], None]
-"""Called with a replica, its actor, and what it reports, packed."""
+Reported = Callable[[LinkId, Any, memoryview, memoryview], None]
+"""Called with a replica, its actor, and what it reports, packed, which is gone when it returns."""
 
 
 class _Way:
@@ -157,7 +157,7 @@ class StreamTransport:
         if stream is not None:
             stream.send(Word.ASK, _ASK.pack(number))
 
-    def _take(self, link: LinkId, way: _Way, word: Word, payload: bytes) -> None:
+    def _take(self, link: LinkId, way: _Way, word: Word, payload: memoryview) -> None:
         if word is Word.FEEDBACK:
             feedback = _feedback_in(payload)
             with self._lock:
@@ -191,7 +191,7 @@ def pack_feedback(feedback: Feedback) -> bytes:
     return _FEEDBACK.pack(feedback.sequence, feedback.service_s, feedback.rest_s)
 
 
-def _feedback_in(payload: bytes) -> Feedback:
+def _feedback_in(payload: memoryview) -> Feedback:
     if len(payload) != _FEEDBACK.size:
         raise BrokenWord("feedback of another size")
     return Feedback(*_FEEDBACK.unpack(payload))
@@ -202,7 +202,7 @@ def pack_place(place: Place) -> bytes:
     return _PLACE.pack(place.lane, place.number)
 
 
-def unpack_place(sender: int, payload: bytes) -> tuple[Place, bytes, bytes]:
+def unpack_place(sender: int, payload: memoryview) -> tuple[Place, memoryview, memoryview]:
     """Place, header and data of a frame.
 
     Raises:
@@ -215,7 +215,7 @@ def unpack_place(sender: int, payload: bytes) -> tuple[Place, bytes, bytes]:
     return Place(sender, lane, number), header, data
 
 
-def unpack_ask(payload: bytes) -> int:
+def unpack_ask(payload: memoryview) -> int:
     """What `Word.ASK` says."""
     if len(payload) != _ASK.size:
         raise BrokenWord("a number of another size")

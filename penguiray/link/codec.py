@@ -12,7 +12,6 @@ Unpickling runs code. Bodies come only from processes of the same run, over link
 
 from __future__ import annotations
 
-import io
 import pickle
 import sys
 from collections.abc import Callable, Iterable
@@ -54,25 +53,26 @@ class Body:
 
 
 class _Gauge:
-    """A file that counts what is written to it, and refuses what is too much before it copies it."""
+    """A file that counts what is written to it, keeps it if it is to, and refuses what is too much."""
 
-    __slots__ = ("file", "limit", "size")
+    __slots__ = ("limit", "pieces", "size")
 
-    def __init__(self, limit: int, file: io.BytesIO | None = None) -> None:
+    def __init__(self, limit: int, *, keeps: bool) -> None:
         self.limit = limit
-        self.file = file
+        self.pieces: list[bytes] | None = [] if keeps else None
         self.size = 0
 
     def write(self, data: Any) -> int:
         self.add(len(data))
-        return len(data) if self.file is None else self.file.write(data)
+        if self.pieces is not None:  # a large `bytes` comes as it is and is not copied; what may change is
+            self.pieces.append(data if type(data) is bytes else bytes(data))
+        return len(data)
 
     def clear(self) -> None:
         """Forget what was written."""
         self.size = 0
-        if self.file is not None:
-            self.file.seek(0)
-            self.file.truncate()
+        if self.pieces is not None:
+            self.pieces.clear()
 
     def add(self, nbytes: int) -> None:
         self.size += nbytes
@@ -114,7 +114,7 @@ _not_plain: set[type | None] = set()
 
 def size_of(value: Any) -> int:
     """Bytes that a value takes, encoded by itself; nothing is kept or copied. Raises what its pickling raises."""
-    gauge = _Gauge(sys.maxsize)
+    gauge = _Gauge(sys.maxsize, keeps=False)
 
     def count(buffer: pickle.PickleBuffer) -> bool:
         gauge.add(buffer.raw().nbytes)
@@ -137,8 +137,7 @@ def encode(values: list[Any], *, inline_limit: int, limit: int | None = None) ->
         Exception: Whatever a value's own pickling raises; the caller knows whose value it is.
     """
     buffers: list[memoryview] = []
-    file = io.BytesIO()
-    gauge = _Gauge(sys.maxsize if limit is None else limit, file)
+    gauge = _Gauge(sys.maxsize if limit is None else limit, keeps=True)
 
     def keep_inline(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
@@ -149,7 +148,7 @@ def encode(values: list[Any], *, inline_limit: int, limit: int | None = None) ->
         return False
 
     classes = _dump(values, gauge, keep_inline)
-    return Body(file.getvalue(), buffers, tuple(classes))
+    return Body(b"".join(gauge.pieces or ()), buffers, tuple(classes))
 
 
 def _dump(values: list[Any], gauge: _Gauge, buffer_callback: Callable[[pickle.PickleBuffer], bool]) -> dict[str, None]:
@@ -177,7 +176,9 @@ def _named(cls: type | None, classes: dict[str, None]) -> dict[str, None]:
     return classes if name is None else {**classes, name: None}
 
 
-def decode(data: bytes, buffers: Iterable[Any] = (), definitions: Iterable[tuple[str, bytes]] = ()) -> list[Any]:
+def decode(
+    data: bytes | memoryview, buffers: Iterable[Any] = (), definitions: Iterable[tuple[str, bytes]] = ()
+) -> list[Any]:
     """Give back the values of a body.
 
     Args:

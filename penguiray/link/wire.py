@@ -19,6 +19,7 @@ from penguiray.link.message import Messages
 from penguiray.link.report import NodeCount, Report
 
 __all__ = [
+    "Bytes",
     "LostValue",
     "Packed",
     "Refused",
@@ -30,6 +31,9 @@ __all__ = [
     "unpack_frame",
     "unpack_report",
 ]
+
+Bytes = bytes | memoryview
+"""A header or a body that has come: what is made of it does not refer to it."""
 
 Packed = tuple[bytes, bytes, list[memoryview]]
 """Header, body, and buffers above the inline limit."""
@@ -81,7 +85,7 @@ def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int, 
     return pickle.dumps(header, 5), body.data, body.buffers
 
 
-def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: float) -> tuple[Frame, Exception | None]:
+def unpack_frame(header: Bytes, data: Bytes, buffers: Iterable[Any], *, now: float) -> tuple[Frame, Exception | None]:
     """Decode a frame; where its body cannot be decoded, its values are None and the reason is given."""
     numbers, roots, ids, facts, hops, keys, source, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
     stage, replica, epoch, sequence, kind, call = numbers
@@ -95,7 +99,7 @@ def unpack_frame(header: bytes, data: bytes, buffers: Iterable[Any], *, now: flo
     return Frame(LinkId(stage, replica), epoch, sequence, Kind(kind), messages, call), failure
 
 
-def sequence_in(header: bytes) -> int:
+def sequence_in(header: Bytes) -> int:
     """Number of a packed frame."""
     numbers, *_ = pickle.loads(header)  # noqa: S301 - from a peer of the same run
     _, _, _, sequence, _, _ = numbers
@@ -119,7 +123,7 @@ _FIELDS = operator.attrgetter(*_PLAIN_FIELDS)
 _COUNTS = operator.attrgetter(*(field.name for field in dataclasses.fields(NodeCount)))
 
 
-def unpack_report(header: bytes, data: bytes, buffers: Iterable[Any], *, node: str) -> Report:
+def unpack_report(header: Bytes, data: Bytes, buffers: Iterable[Any], *, node: str) -> Report:
     """Decode a report; results that cannot be decoded become `LostValue`s of the node."""
     fields, counters, size, definitions = pickle.loads(header)  # noqa: S301 - from a peer of the same run
     report = Report(**dict(zip(_PLAIN_FIELDS, fields, strict=True)))

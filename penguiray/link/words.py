@@ -22,6 +22,8 @@ MOST_BODY_BYTES = MOST_BYTES - 64
 
 _HEAD = struct.Struct("!IBI")
 _LENGTH = struct.Struct("!I")
+_LEAST_ROOM = 1 << 16
+"""Bytes that can be received at once, at least."""
 
 
 class Word(enum.IntEnum):
@@ -62,13 +64,13 @@ def joined(*parts: bytes) -> list[bytes]:
     return [*pieces, parts[-1]]
 
 
-def parted(payload: bytes, count: int, *, at: int = 0) -> list[bytes]:
+def parted(payload: memoryview, count: int, *, at: int = 0) -> list[memoryview]:
     """The parts of a payload, from a place in it on.
 
     Raises:
         BrokenWord: There are not so many.
     """
-    parts: list[bytes] = []
+    parts: list[memoryview] = []
     for _ in range(count - 1):
         if at + _LENGTH.size > len(payload):
             raise BrokenWord("a payload ends before its parts do")
@@ -82,41 +84,59 @@ def parted(payload: bytes, count: int, *, at: int = 0) -> list[bytes]:
 
 
 class Words:
-    """Cuts the bytes that arrive on a stream into words."""
+    """Cuts the bytes that arrive on a stream into words, where they were received: whole words are not copied.
 
-    __slots__ = ("_bytes", "most_bytes")
+    The owner receives into `room()` and says how much has come with `take`. The place is as large as the longest word
+    that has come; it is used again for what comes next.
+    """
+
+    __slots__ = ("_held", "_start", "_stop", "_wanted", "most_bytes")
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         """Nothing has come yet; `most_bytes` is the longest payload that is taken."""
-        self._bytes = bytearray()
+        self._held = bytearray(_LEAST_ROOM)
+        self._start = self._stop = 0
+        self._wanted = 0
         self.most_bytes = most_bytes
         """See above; may be changed between two words."""
 
-    def feed(self, chunk: bytes | memoryview) -> Iterator[tuple[Word, bytes]]:
-        """Take bytes in, and give the words that are whole now.
+    def room(self) -> memoryview:
+        """Where to receive what comes next; it is never empty."""
+        start, stop = self._start, self._stop
+        if start == stop:
+            self._start = self._stop = 0
+        elif start + max(self._wanted, _LEAST_ROOM) > len(self._held):
+            rest = memoryview(self._held)[start:stop]
+            if self._wanted > len(self._held):
+                self._held = bytearray(self._wanted)
+            self._held[: stop - start] = rest
+            self._start, self._stop = 0, stop - start
+        return memoryview(self._held)[self._stop :]
+
+    def take(self, size: int) -> Iterator[tuple[Word, memoryview]]:
+        """So many bytes were received: give the words that are whole now.
+
+        A payload lies in the place where it was received: it is gone when the next word is asked for.
 
         Raises:
             BrokenWord: The stream is of no use any more.
         """
-        held = self._bytes
-        held += chunk
-        at = 0
-        try:
-            while len(held) - at >= _HEAD.size:
-                length, kind, checksum = _HEAD.unpack_from(held, at)
-                if length > self.most_bytes:
-                    raise BrokenWord(f"a word of {length:,} bytes, where {self.most_bytes:,} is the most")
-                start, stop = at + _HEAD.size, at + _HEAD.size + length
-                if len(held) < stop:
-                    return
-                payload = bytes(memoryview(held)[start:stop])
-                at = stop
-                yield _checked(kind, payload, checksum)
-        finally:
-            del held[:at]
+        self._stop += size
+        held = memoryview(self._held)
+        while self._stop - self._start >= _HEAD.size:
+            length, kind, checksum = _HEAD.unpack_from(held, self._start)
+            if length > self.most_bytes:
+                raise BrokenWord(f"a word of {length:,} bytes, where {self.most_bytes:,} is the most")
+            start, stop = self._start + _HEAD.size, self._start + _HEAD.size + length
+            if self._stop < stop:
+                self._wanted = _HEAD.size + length
+                return
+            self._start = stop
+            yield _checked(kind, held[start:stop].toreadonly(), checksum)
+        self._wanted = _HEAD.size
 
 
-def _checked(kind: int, payload: bytes, checksum: int) -> tuple[Word, bytes]:
+def _checked(kind: int, payload: memoryview, checksum: int) -> tuple[Word, memoryview]:
     if zlib.crc32(payload, zlib.crc32(bytes([kind]))) != checksum:
         raise BrokenWord("a word whose checksum does not fit")
     try:

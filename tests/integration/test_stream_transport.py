@@ -68,7 +68,7 @@ def receiver(door: Door) -> Any:
         def note(self, stream: Any, sender: int, _reads: bool) -> None:
             self.senders[stream] = sender
 
-        def take_word(self, stream: Any, _word: Any, payload: bytes) -> None:
+        def take_word(self, stream: Any, _word: Any, payload: memoryview) -> None:
             self.intake.by_stream(stream, self.senders[stream], payload)
 
         @ray.method(concurrency_group="data")

@@ -1,12 +1,15 @@
 """What a message costs, in calls of Python functions: those can be counted on any machine, however busy.
 
 The codec takes none for a message, whatever a frame has in it. The rest of the way takes a few, and none by accident.
+What a byte costs is seen in the memory that is taken for it: a pass that copies needs a place for the copy.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import socket
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -16,11 +19,15 @@ import pytest
 from pydantic import BaseModel
 
 import penguiray as pr
+from penguiray.actors.stream import Stream
+from penguiray.actors.streams import pack_place, unpack_place
 from penguiray.link.codec import decode, encode
 from penguiray.link.frame import Frame, Kind, LinkId
 from penguiray.link.message import Messages
+from penguiray.link.order import Place
 from penguiray.link.report import Report
-from penguiray.link.wire import pack_frame, pack_report, unpack_frame, unpack_report
+from penguiray.link.wire import Packed, pack_frame, pack_report, unpack_frame, unpack_report
+from penguiray.link.words import Word, Words, head_of, joined
 
 PACKAGE = str(Path(pr.__file__).parent)
 
@@ -96,6 +103,72 @@ def test_frames_and_reports_take_no_call_for_a_message() -> None:
 
     there(10)
     assert there(10) == there(1_000)
+
+
+def memory_of(function: Callable[[], object]) -> int:
+    """Most bytes that were taken at the same time."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        kept = function()
+        _, most = tracemalloc.get_traced_memory()
+        del kept
+    finally:
+        tracemalloc.stop()
+    return most - before
+
+
+class NoLoop:
+    """In the place of a stream's loop: never has a turn."""
+
+    def call_soon_threadsafe(self, function: Callable[[], object]) -> None: ...
+
+
+LARGE = [bytes(100_000) for _ in range(5)]
+SLACK = 50_000
+
+
+def test_the_bytes_of_a_frame_are_copied_once_where_it_is_written_and_once_where_it_is_read() -> None:
+    total = sum(map(len, LARGE))
+    frame = Frame(LinkId(0, 0), 1, 2, Kind.DATA, Messages([1] * 5, [1] * 5, LARGE))
+
+    def pack() -> Packed:
+        return pack_frame(frame, set(), now=0.0, inline_limit=1_024)
+
+    def receive() -> list[Any]:
+        at = 0
+        while at < len(sent):
+            room = words.room()
+            size = min(len(room), len(sent) - at)
+            room[:size] = sent[at : at + size]
+            at += size
+            for _, payload in words.take(size):
+                _, header, data = unpack_place(1, payload)
+                unpacked, failure = unpack_frame(header, data, (), now=0.0)
+                assert failure is None
+                values = unpacked.messages.values
+        return values
+
+    header, data, _ = pack()
+    parts = [pack_place(Place(1, Kind.DATA, 0)), *joined(header, data)]
+    sent, words = memoryview(b"".join([head_of(Word.FRAME, *parts), *parts])), Words()
+    assert receive() == LARGE  # and the place for such a word is there from now on
+    assert memory_of(pack) < total + SLACK
+    assert memory_of(receive) < total + SLACK
+
+
+def test_what_a_socket_does_not_take_at_once_is_not_copied() -> None:
+    ours, theirs = socket.socketpair()
+    loop: Any = NoLoop()
+    stream = Stream(ours, loop, most_bytes=10, on_word=lambda *_: None, on_broken=lambda _: None)
+
+    def send() -> None:
+        for _ in range(10):
+            stream.send(Word.FRAME, *LARGE)
+
+    assert memory_of(send) < SLACK
+    ours.close()
+    theirs.close()
 
 
 @pr.node

@@ -33,8 +33,8 @@ class Side:
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
 
-    def take(self, _stream: Stream, word: Word, payload: bytes) -> None:
-        self.words.put((word, payload))
+    def take(self, _stream: Stream, word: Word, payload: memoryview) -> None:
+        self.words.put((word, bytes(payload)))
 
     def answering(self, door: Door) -> Answering:
         answering = Answering(

@@ -42,7 +42,7 @@ class Wire:
 
     def send(self, word: Word, *parts: bytes) -> None:
         assert word is Word.REPORT
-        header, data = parted(b"".join(parts), 2)
+        header, data = parted(memoryview(b"".join(parts)), 2)
         self.reports.append(unpack_report(header, data, (), node="same"))
 
 

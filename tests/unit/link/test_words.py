@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import zlib
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -16,6 +18,17 @@ def sent(word: Word, *parts: bytes) -> bytes:
     return b"".join([head_of(word, *parts), *parts])
 
 
+def fed(words: Words, data: bytes) -> Iterator[tuple[Word, bytes]]:
+    """Words of what is received, as much at a time as there is room for."""
+    while data:
+        room = words.room()
+        size = min(len(room), len(data))
+        room[:size] = data[:size]
+        for word, payload in words.take(size):
+            yield word, bytes(payload)
+        data = data[size:]
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(Word), st.lists(st.binary(max_size=60), max_size=3)), max_size=8),
     st.lists(st.integers(0, 2_000), max_size=12),
@@ -24,26 +37,37 @@ def test_words_arrive_whole_however_the_bytes_are_cut(said: list[tuple[Word, lis
     data = b"".join(sent(word, *parts) for word, parts in said)
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     words = Words()
-    came = [one for start, stop in pairwise(places) for one in words.feed(data[start:stop])]
+    came = [one for start, stop in pairwise(places) for one in fed(words, data[start:stop])]
     assert came == [(word, b"".join(parts)) for word, parts in said]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_words_that_are_larger_than_the_place_arrive_whole_among_small_ones(seed: int) -> None:
+    rng = random.Random(seed)
+    payloads = [rng.randbytes(rng.choice([0, 10, 60_000, 70_000, 500_000])) for _ in range(40)]
+    data, words = b"".join(sent(Word.FRAME, payload) for payload in payloads), Words()
+    places = sorted({0, len(data), *(rng.randrange(len(data)) for _ in range(60))})
+    came = [one for start, stop in pairwise(places) for one in fed(words, data[start:stop])]
+    assert came == [(Word.FRAME, payload) for payload in payloads]
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4))
 def test_parts_of_a_payload_come_apart_again(parts: list[bytes]) -> None:
-    assert parted(b"abc" + b"".join(joined(*parts)), len(parts), at=3) == parts
+    payload = memoryview(b"abc" + b"".join(joined(*parts)))
+    assert [bytes(part) for part in parted(payload, len(parts), at=3)] == parts
 
 
 @pytest.mark.parametrize("payload", [b"", b"\0\0", b"\0\0\0\5abc"])
 def test_a_payload_that_ends_before_its_parts_is_refused(payload: bytes) -> None:
     with pytest.raises(BrokenWord, match="ends before"):
-        parted(payload, 2)
+        parted(memoryview(payload), 2)
 
 
 def test_a_longer_word_than_may_be_is_refused_before_it_has_come() -> None:
     words = Words(most_bytes=100)
-    assert list(words.feed(sent(Word.ASK, b"x" * 100))) == [(Word.ASK, b"x" * 100)]
+    assert list(fed(words, sent(Word.ASK, b"x" * 100))) == [(Word.ASK, b"x" * 100)]
     with pytest.raises(BrokenWord, match="101 bytes, where 100 is the most"):
-        list(words.feed(sent(Word.ASK, b"x" * 101)[:9]))
+        list(fed(words, sent(Word.ASK, b"x" * 101)[:9]))
 
 
 def test_a_changed_byte_is_noticed_wherever_it_is() -> None:
@@ -51,16 +75,16 @@ def test_a_changed_byte_is_noticed_wherever_it_is() -> None:
     for place in range(4, len(data)):  # before that it is another length, of a word that may still come
         changed = bytes(data[:place]) + bytes([data[place] ^ 1]) + bytes(data[place + 1 :])
         with pytest.raises(BrokenWord, match="checksum"):
-            list(Words().feed(changed))
+            list(fed(Words(), changed))
 
 
 def test_a_word_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(BrokenWord, match="unknown kind, 77"):
-        list(Words().feed((1).to_bytes(4, "big") + b"\x4d" + zlib.crc32(b"\x4dx").to_bytes(4, "big") + b"x"))
+        list(fed(Words(), (1).to_bytes(4, "big") + b"\x4d" + zlib.crc32(b"\x4dx").to_bytes(4, "big") + b"x"))
 
 
 def test_the_words_before_a_broken_one_are_given() -> None:
-    words = Words(most_bytes=10).feed(sent(Word.ASK, b"one") + sent(Word.ASK, b"x" * 11))
+    words = fed(Words(most_bytes=10), sent(Word.ASK, b"one") + sent(Word.ASK, b"x" * 11))
     assert next(words) == (Word.ASK, b"one")
     with pytest.raises(BrokenWord):
         next(words)
