@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.credit import Credit
 from penguiray.link.frame import SERVED, Feedback, Kind, LinkId
+from penguiray.link.key_groups import group_of, replica_of
 from penguiray.link.message import Facts, MessageQueue, Messages
 from penguiray.link.transport import Transport
 
@@ -60,7 +61,11 @@ class Lane:
         """Where a message with the hash of this key waits."""
         if key is None:
             return self.waiting
-        return self.keyed.setdefault(key % len(self.links), MessageQueue())
+        replica = replica_of(group_of(key), len(self.links))
+        queue = self.keyed.get(replica)
+        if queue is None:
+            queue = self.keyed[replica] = MessageQueue()
+        return queue
 
     def queues(self) -> Iterator[MessageQueue]:
         """All queues of the lane."""

@@ -34,6 +34,7 @@ COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
 ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
 KEYS = ("unit/runtime/test_keys.py",)
+KEY_GROUPS = ("unit/link/test_key_groups.py",)
 PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
 BATCH_SIZE = ("unit/runtime/test_batch_size.py",)
@@ -169,6 +170,10 @@ MUTANTS = (
     Mutant(
         "routing", "a key has one replica", "link/sender.py",
         "queue, lane.links[replica], full_only", "queue, None, full_only", SENDER,
+    ),
+    Mutant(
+        "routing", "no group of keys moves without need", "link/key_groups.py",
+        "return max(range(replicas), key=lambda replica: _mixed(seed ^ replica))", "return seed % replicas", KEY_GROUPS,
     ),
     Mutant(
         "routing", "keys go with their messages", "link/message.py",

@@ -8,11 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penguiray.graph.policies import FlowOptions
+from penguiray.graph.values import key_hash
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.key_groups import group_of, replica_of
 from penguiray.link.lanes import FRAMES_AHEAD
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import Sender
 from penguiray.link.transport import FrameTooLarge
+
+KEYS = (key_hash("a"), key_hash("c"))
+"""Hashes of two keys that get different ones of three replicas."""
 
 
 class Recording:
@@ -291,14 +296,14 @@ def test_messages_of_a_key_go_to_one_replica_in_order_and_others_round_them() ->
     wire = Recording()
     sender = made(wire, replicas=3)
     for number in range(60):
-        sender.offer(0, 1, number, number, None, None, number % 2 + 1 if number < 40 else None)
+        sender.offer(0, 1, number, number, None, None, KEYS[number % 2] if number < 40 else None)
     sender.flush()
     while waits := [frame for replica in range(3) for frame in pending(sender, wire, LinkId(0, replica))]:
         answer(sender, waits[-1])
     got = [(frame.link.replica, number) for frame in wire.frames for number in frame.messages.ids]
     for key in (0, 1):
         of_key = [(replica, number) for replica, number in got if number < 40 and number % 2 == key]
-        assert of_key == [(key + 1, number) for number in range(key, 40, 2)]
+        assert of_key == [(replica_of(group_of(KEYS[key]), 3), number) for number in range(key, 40, 2)]
     assert {replica for replica, number in got if number >= 40} == {0, 1, 2}
     assert sorted(number for _, number in got) == list(range(60))
 
@@ -307,13 +312,14 @@ def test_messages_with_a_key_are_within_the_credit_of_their_link_and_can_be_drop
     wire = Recording()
     sender = made(wire, replicas=2, link_messages=4)
     for number in range(12):
-        sender.offer(0, number, number, number, None, None, 1)
+        sender.offer(0, number, number, number, None, None, KEYS[0])
     sender.flush()
-    assert [(frame.link.replica, frame.messages.ids) for frame in wire.frames] == [(1, [0, 1, 2, 3])]
+    mine = replica_of(group_of(KEYS[0]), 2)
+    assert [(frame.link.replica, frame.messages.ids) for frame in wire.frames] == [(mine, [0, 1, 2, 3])]
     assert (sender.queued, sender.has_waiting) == (8, True)
     sender.drop(set(range(4, 11)))
     answer(sender, wire.frames[0])
-    assert [frame.messages.keys for frame in wire.frames] == [dict.fromkeys(range(4), 1), {11: 1}]
+    assert [frame.messages.keys for frame in wire.frames] == [dict.fromkeys(range(4), KEYS[0]), {11: KEYS[0]}]
     assert (sender.queued, sender.has_waiting) == (0, False)
 
 
