@@ -123,6 +123,10 @@ class Successors:
         if isinstance(done.exception(), GONE):
             self._lose_again(link, done.exception())
             return
+        if self._pool.is_outdated(link):  # its nodes were updated meanwhile: whoever works now has the new ones
+            self._forget(link)
+            self.create(link, 0.0)
+            return
         opening = self._openings[link]
         try:
             opening.take(step, link, done)
@@ -135,11 +139,15 @@ class Successors:
 
     def _lose_again(self, link: LinkId, error: BaseException | None) -> None:
         """A successor was lost before it worked."""
+        self._forget(link)
+        self._lose(link, error)
+
+    def _forget(self, link: LinkId) -> None:
+        """A successor will not work; who waited for it to set up its host does that now."""
         del self._openings[link]
         following = self._hosts.lose(link)
         if following in self._openings:
             self._openings[following].set_up(following)
-        self._lose(link, error)
 
 
 def _raise(error: Exception) -> None:

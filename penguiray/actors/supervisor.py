@@ -71,7 +71,7 @@ class Supervisor:
             plan, pool, hosts, post=post, ready=self._take_successor, lose=self._lose_successor
         )
         self._listening = Listening(pool, clock, post=post)
-        self.updates = Updates(plan, pool, hosts, post=post, lose=self.lose, use=use)
+        self.updates = Updates(plan, pool, hosts, post=post, use=use)
         """Other versions of its nodes."""
         self._recovery = Recovery(plan, ingress, lock, self._successors, clock)
 
@@ -96,7 +96,7 @@ class Supervisor:
     def _take_successor(self, link: LinkId) -> None:
         self._on_successor(link)
         self._recovery.ready(link)
-        self.updates.check(link)
+        self.updates.join(link)
 
     def _lose_successor(self, link: LinkId, error: BaseException | None) -> None:
         self._recovery.failed(link)

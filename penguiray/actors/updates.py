@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any
 
 import ray
 
@@ -27,14 +27,6 @@ from penguiray.plan.plan import Plan
 __all__ = ["Updates", "packed_stage"]
 
 Post = Callable[[Callable[[], None]], None]
-
-
-class Lose(Protocol):
-    """Goes on without a replica."""
-
-    def __call__(self, link: LinkId, error: BaseException | None, *, by_us: bool = False) -> None:
-        """It was lost, or is ended by us."""
-        ...
 
 
 def packed_stage(plan: Plan, stage: int) -> Code:
@@ -67,6 +59,12 @@ class _Building(Opening):
         self._name = name
         super().__init__(plan, pool, told, self.hosts, self.links)
 
+    def add(self, link: LinkId) -> None:
+        """One more replica is to change over."""
+        self.links.append(link)
+        self.waiting.add(link)
+        self._ask(link, self._first_step(link))
+
     def _first_step(self, link: LinkId) -> Step:  # noqa: ARG002 - each is to load the code
         return "placed"
 
@@ -91,7 +89,6 @@ class Updates:
         hosts: HostSetups,
         *,
         post: Post,
-        lose: Lose,
         use: Callable[[Plan], None],
     ) -> None:
         """Nothing is updated.
@@ -101,14 +98,12 @@ class Updates:
             pool: The replicas.
             hosts: Those that are set up for successors.
             post: Has the engine's thread call a function; from any thread.
-            lose: Puts another replica in the place of one, with the newest code.
             use: Told the plan once its replicas have built it.
         """
         self._plan = plan
         self._pool = pool
         self._hosts = hosts
         self._post = post
-        self._lose = lose
         self._use = use
         self._update: Update | None = None
         self._building: _Building | None = None
@@ -200,10 +195,10 @@ class Updates:
             self._expected.discard(update)
             update.end(error)
 
-    def check(self, link: LinkId) -> None:
-        """A successor works: if it began with code that was replaced meanwhile, another one takes its place."""
-        if self._pool.is_outdated(link) and link not in self._switching:
-            self._lose(link, StartError("it began with a version of its nodes that was updated meanwhile"), by_us=True)
+    def join(self, link: LinkId) -> None:
+        """A successor works, with the present version: where another one is being built, it builds that, too."""
+        if self._building is not None and link.stage == self._building.stage:
+            self._building.add(link)
 
     def close(self, error: Exception) -> None:
         """The run ends: so does what waits for an update."""

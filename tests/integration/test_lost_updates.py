@@ -108,3 +108,47 @@ def test_an_update_ends_when_a_replica_is_lost_that_had_built_the_new_version_al
         (tmp_path / "go").touch()
         run.update("Old", made(New, tmp_path))
         assert set(run.map(range(100))) == {("new", x) for x in range(100)}
+
+
+class Held(Old):
+    """Is built a second time when a file is there: what takes the place of a lost one waits for that."""
+
+    def setup(self) -> None:
+        if len(list(self.folder.glob("[0-9]*"))) == 2:
+            (self.folder / f"held-{os.getpid()}").touch()
+            while not (self.folder / "build").exists():
+                time.sleep(0.01)
+        super().setup()
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_successor_that_began_with_a_version_that_was_updated_meanwhile_does_no_work(tmp_path: Path) -> None:
+    with pr.Flow(made(Held, tmp_path, replicas=2)).start() as run:
+        kill(tmp_path, random.Random(1))
+        until(lambda: list(tmp_path.glob("held-*")), bool, PATIENCE_S)
+        run.update("Held", made(New, tmp_path))
+        (tmp_path / "build").touch()
+        results = list[tuple[str, int]]()
+
+        def versions() -> list[str]:
+            results.extend(run.map(range(20)))
+            return list(alive(tmp_path).values())
+
+        until(versions, lambda found: found == ["New", "New"], PATIENCE_S)
+    assert {version for version, _ in results} == {"new"}
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_successor_that_works_before_an_update_is_done_changes_over_with_the_others(tmp_path: Path) -> None:
+    with pr.Flow(made(Held, tmp_path, replicas=2)).start() as run:
+        kill(tmp_path, random.Random(1))
+        until(lambda: list(tmp_path.glob("held-*")), bool, PATIENCE_S)
+        updating = threading.Thread(target=run.update, args=("Held", made(Late, tmp_path)))
+        updating.start()
+        until(lambda: list(tmp_path.glob("waits-*")), bool, PATIENCE_S)
+        (tmp_path / "build").touch()
+        until(lambda: list(tmp_path.glob("waits-*")), lambda found: len(found) == 2, PATIENCE_S)
+        (tmp_path / "go").touch()
+        updating.join(PATIENCE_S)
+        assert not updating.is_alive()
+        assert set(run.map(range(100))) == {("new", x) for x in range(100)}
