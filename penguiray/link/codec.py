@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penguiray.link.classes import class_named, class_referred_to, definition_of, learn, name_of, reference_to
+from penguiray.link.garbage import uncollected
 from penguiray.link.pickler import Pickler
 from penguiray.link.rows import Rows, as_rows, from_rows, has_rows, may_hold_objects
 
@@ -108,6 +109,8 @@ class _PlainPickler(pickle.Pickler):
 
 
 _PROTOCOL = 5
+_MANY_BYTES = 4_096
+"""A body of that size may hold so many objects that the garbage collector would come in between."""
 _not_plain: set[type | None] = set()
 """Classes of which a value was not plain when it was looked at; so the next one will not be, either."""
 
@@ -188,7 +191,10 @@ def decode(
     """
     for name, definition in definitions:
         learn(name, definition)
-    return _from_payload(pickle.loads(data, buffers=buffers))  # noqa: S301 - from a peer of the same run
+    if len(data) < _MANY_BYTES:
+        return _from_payload(pickle.loads(data, buffers=buffers))  # noqa: S301 - from a peer of the same run
+    with uncollected:
+        return _from_payload(pickle.loads(data, buffers=buffers))  # noqa: S301 - as above
 
 
 def _as_payload(values: list[Any]) -> tuple[list[Any] | tuple[str, Rows], type | None]:
