@@ -146,7 +146,7 @@ class Successors:
         """A successor will not work; who waited for it to set up its host does that now."""
         del self._openings[link]
         following = self._hosts.lose(link)
-        if following in self._openings:
+        if following is not None and following in self._openings:
             self._openings[following].set_up(following)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from penguiray.link.message import Messages
 
@@ -57,8 +58,7 @@ SERVED = (Kind.BACK, Kind.HIGH, Kind.DATA, Kind.LOW)
 """The kinds that carry messages, in the order in which they are sent and served."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkId:
+class LinkId(NamedTuple):
     """From one sender to one replica of a stage."""
 
     stage: int

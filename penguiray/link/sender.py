@@ -116,6 +116,8 @@ class Sender:
     @property
     def queued_bytes(self) -> float:
         """Bytes that they have, by the mean size of those that were sent; 0 where values go by reference."""
+        if not self.queued:
+            return 0.0
         return sum(to.queued * to.bytes_each for to in self._stages.values() if to.bytes_each)
 
     def main_lane(self, stage: int) -> Lane:

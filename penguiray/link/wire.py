@@ -35,6 +35,8 @@ __all__ = [
 Bytes = bytes | memoryview
 """A header or a body that has come: what is made of it does not refer to it."""
 
+_KINDS = {kind.value: kind for kind in Kind}
+
 Packed = tuple[bytes, bytes, list[memoryview]]
 """Header, body, and buffers above the inline limit."""
 
@@ -96,7 +98,7 @@ def unpack_frame(header: Bytes, data: Bytes, buffers: Iterable[Any], *, now: flo
         values, failure = [None] * len(ids), error
     here = {root: sent.shifted(now) for root, sent in facts.items()}
     messages = Messages(roots, ids, values, here, hops, keys, source)
-    return Frame(LinkId(stage, replica), epoch, sequence, Kind(kind), messages, call), failure
+    return Frame(LinkId(stage, replica), epoch, sequence, _KINDS[kind], messages, call), failure
 
 
 def sequence_in(header: Bytes) -> int:

@@ -43,13 +43,18 @@ class Word(enum.IntEnum):
     """News of what was finished."""
 
 
+_WORDS = {word.value: word for word in Word}
+_SEEDS = {word: zlib.crc32(bytes([word])) for word in Word}
+"""Checksums of the kinds, with which those of their payloads begin."""
+
+
 class BrokenWord(Exception):
     """Bytes that are no word, or a longer one than may be."""
 
 
 def head_of(word: Word, *parts: bytes) -> bytes:
     """What goes before the parts of a payload."""
-    length, checksum = 0, zlib.crc32(bytes([word]))
+    length, checksum = 0, _SEEDS[word]
     for part in parts:
         length += len(part)
         checksum = zlib.crc32(part, checksum)
@@ -137,9 +142,9 @@ class Words:
 
 
 def _checked(kind: int, payload: memoryview, checksum: int) -> tuple[Word, memoryview]:
-    if zlib.crc32(payload, zlib.crc32(bytes([kind]))) != checksum:
+    word = _WORDS.get(kind)
+    if word is None:
+        raise BrokenWord(f"a word of an unknown kind, {kind}")
+    if zlib.crc32(payload, _SEEDS[word]) != checksum:
         raise BrokenWord("a word whose checksum does not fit")
-    try:
-        return Word(kind), payload
-    except ValueError:
-        raise BrokenWord(f"a word of an unknown kind, {kind}") from None
+    return word, payload

@@ -89,7 +89,8 @@ class ColumnWorker:
                 await bench.outbox.room()
                 while len(self._again) >= PARKED_LIMIT:
                     await asyncio.wait(self._again, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(0)
+                if not bench.inbox.is_empty:  # else the next wait lets others have their turn
+                    await asyncio.sleep(0)
 
     def cancel(self) -> None:
         """End pauses before another attempt of inputs that were given up. Generators see it at their next output."""

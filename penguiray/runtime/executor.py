@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Executor as FutureExecutor
-from concurrent.futures import Future
 from typing import Any, Protocol
 
 from penguiray.errors import PenguirayError
@@ -95,7 +94,7 @@ class ThreadExecutor:
         self._desk = _Desk(self._jobs)
         self._held = 0
         self._freed = asyncio.Event()
-        self._overrunning: dict[Future[Any], float] = {}
+        self._overrunning: dict[_Job, float] = {}
         self._threads = [
             threading.Thread(target=_work, args=(self._jobs,), name=f"{name}-{number}", daemon=True)
             for number in range(threads)
@@ -124,24 +123,27 @@ class ThreadExecutor:
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function in a thread. If the wait is cancelled the function runs on, and its thread is missed."""
-        job, loop = _Job(function, arguments), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        job = _Job(function, arguments, loop)
         self._held += 1
         try:
-            result = await loop.run_in_executor(self._desk, job)
+            result: Any = await loop.run_in_executor(self._desk, job)
         except asyncio.CancelledError:
-            if not job.future.cancel() and not job.future.done():
-                self._overrunning[job.future] = loop.time()
-            job.future.add_done_callback(lambda done: _call_soon(loop, self._release, done))
+            if job.claim() or job.is_over:
+                self._release(job)
+            else:
+                self._overrunning[job] = loop.time()
+                job.on_over = self._release
             raise
         except BaseException:
-            self._release(job.future)
+            self._release(job)
             raise
-        self._release(job.future)
+        self._release(job)
         return result
 
-    def _release(self, done: Future[Any]) -> None:
+    def _release(self, job: _Job) -> None:
         self._held -= 1
-        self._overrunning.pop(done, None)
+        self._overrunning.pop(job, None)
         self._freed.set()
 
     async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
@@ -164,48 +166,79 @@ class ThreadExecutor:
 
 
 class _Job:
-    __slots__ = ("arguments", "function", "future")
+    """A call, between the loop that asked for it and the thread that makes it."""
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.future: Future[Any] = Future()
+    __slots__ = ("_arguments", "_claims", "_function", "_loop", "future", "is_over", "on_over")
 
-    def __call__(self) -> Any:
-        return self.function(*self.arguments)
+    def __init__(
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._function = function
+        self._arguments = arguments
+        self._loop = loop
+        self._claims = [True]
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.is_over = False
+        """Whether it was made, as far as the loop knows."""
+        self.on_over: Callable[[_Job], None] | None = None
+        """Told on the loop when it was made and nobody waits for it any more."""
+
+    def claim(self) -> bool:
+        """Whether it is the caller's, to make it or to leave it: that of the first who asks, in whatever thread."""
+        try:
+            return self._claims.pop()
+        except IndexError:
+            return False
+
+    def __call__(self) -> None:
+        """Call the function, in a thread of its own."""
+        try:
+            result = self._function(*self._arguments)
+        except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
+            _call_soon(self._loop, self._end, None, _in_thread(error))
+        else:
+            _call_soon(self._loop, self._end, result, None)
+
+    def _end(self, result: Any, error: Exception | None) -> None:
+        self.is_over = True
+        if self.on_over is not None:
+            self.on_over(self)
+        if self.future.cancelled():
+            return
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
 
 
 class _Desk(FutureExecutor):
-    """Takes jobs for the threads. It is an executor so that the loop itself knows of the work that it waits for."""
+    """Takes jobs for the threads. It is an executor so that the loop itself knows of the work that it waits for.
+
+    What it gives is the loop's own future: `run_in_executor` takes that as it is, and copies nothing between two.
+    """
 
     def __init__(self, jobs: queue.SimpleQueue[_Job | None]) -> None:
         self._jobs = jobs
 
-    def submit(self, job: Any, /, *_arguments: Any, **_keywords: Any) -> Future[Any]:
+    def submit(self, job: Any, /, *_arguments: Any, **_keywords: Any) -> Any:
         self._jobs.put(job)
-        future: Future[Any] = job.future
-        return future
+        return job.future
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
     enter_node("sync")
     while (job := jobs.get()) is not None:
-        if not job.future.set_running_or_notify_cancel():
-            continue
-        try:
-            result = job()
-        except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
-            job.future.set_exception(_in_thread(error))
-        else:
-            job.future.set_result(result)
-            del result
+        if job.claim():
+            job()
         del job
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
     """Have a loop call something, unless it was closed: then nobody waits for it any more."""
-    with contextlib.suppress(RuntimeError):
+    try:  # noqa: SIM105 - a context manager of the standard library takes three calls
         loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:
+        pass
 
 
 def _wrapped(error: BaseException) -> RuntimeError:

@@ -299,22 +299,20 @@ class Outbox:
     @property
     def is_full(self) -> bool:
         """Whether the replica should wait before it gives more."""
-        if self._sender.queued > _QUEUE_LIMIT:
+        if self._sender.queued > _QUEUE_LIMIT or _size(self._report) > _QUEUE_LIMIT:
             return True
-        reports = [self._report]
-        if self._attached:
-            reports += [news.report for news in self._attached.values()]
-        if any(_size(report) > _QUEUE_LIMIT for report in reports):
+        if self._attached and any(_size(news.report) > _QUEUE_LIMIT for news in self._attached.values()):
             return True
         return self._waiting_bytes > self._retention_bytes
 
     @property
     def _waiting_bytes(self) -> float:
         """Bytes of what waits, by its mean size."""
-        if not self._result_bytes:
-            return self._sender.queued_bytes
-        reports = [self._report, *(news.report for news in self._attached.values())]
-        return self._sender.queued_bytes + sum(len(one.results) for one in reports) * self._result_bytes
+        waiting = self._sender.queued_bytes
+        if self._result_bytes:
+            results = len(self._report.results) + sum(len(news.report.results) for news in self._attached.values())
+            waiting += results * self._result_bytes
+        return waiting
 
     @property
     def allowance(self) -> int:
