@@ -19,7 +19,17 @@ from penguiray.link.order import Place
 from penguiray.link.transport import FrameTooLarge
 from penguiray.link.wire import Packed, Refused, frame_of_what_can_travel, pack_frame
 
-__all__ = ["LARGE_FRAME_BYTES", "CallTransport", "Parcel", "Peer", "Said", "feedback_of"]
+__all__ = [
+    "LARGE_FRAME_BYTES",
+    "Answer",
+    "CallTransport",
+    "Parcel",
+    "Peer",
+    "ToldReport",
+    "feedback_of",
+    "for_ray",
+    "report_of",
+]
 
 _INLINE_FRAME_BYTES = 90_000
 """Aim for a frame's size that goes along with a call: above 100 KB Ray moves an argument through its store."""
@@ -34,6 +44,13 @@ Answered = Callable[[LinkId, Any, "Future[Any]"], None]
 
 Said = tuple[int, float, float]
 """The fields of a `Feedback`."""
+
+ToldReport = tuple[bytes, bytes, list[Any]]
+"""Header, body and buffers of a report, as the answer of a call."""
+
+Answer = tuple[Said, ToldReport | None]
+"""What a call that brings a frame gives: its feedback, and a report if it waited for one, see `Teller.hold`."""
+
 Peer = tuple[Any, Door | None]
 """The actor of a replica, and where streams to it begin, if they may."""
 
@@ -152,4 +169,18 @@ _METHODS = {Kind.BACK: "receive_first", Kind.HIGH: "receive_first", Kind.LOW: "r
 
 def feedback_of(answer: Future[Any]) -> Feedback:
     """The feedback that a call brought; raises if the receiver is gone."""
-    return Feedback(*answer.result())
+    said, _ = answer.result()
+    return Feedback(*said)
+
+
+def report_of(answer: Future[Any]) -> ToldReport | None:
+    """The report that a call brought, if it did."""
+    _, report = answer.result()
+    told: ToldReport | None = report
+    return told
+
+
+def for_ray(packed: Packed) -> ToldReport:
+    """A packed report as the answer of a call: arrays are what Ray carries without a copy."""
+    header, data, buffers = packed
+    return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]

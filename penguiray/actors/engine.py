@@ -23,9 +23,10 @@ from typing import Any, Literal
 
 import ray
 
-from penguiray.actors.calls import feedback_of
+from penguiray.actors.calls import feedback_of, report_of
 from penguiray.actors.cancels import Cancels
 from penguiray.actors.driver_links import DriverLinks
+from penguiray.actors.in_turn import InTurn
 from penguiray.actors.lost import end_of_run
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
@@ -44,6 +45,7 @@ from penguiray.ingress.ingress import Ingress
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, LinkId
+from penguiray.link.report import Report
 from penguiray.link.wire import Bytes, unpack_report
 from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
@@ -61,6 +63,10 @@ _STOP_S = 40.0
 
 Event = tuple[Step | Literal["tick", "wake", "gone"], LinkId | None, "Future[Any] | None"]
 Todo = Callable[[], None]
+
+
+def _nothing() -> None:
+    """Nothing is to be done."""
 
 
 class RayEngine:
@@ -96,6 +102,7 @@ class RayEngine:
         self._has_ended = threading.Event()
         self._finish = False
         self._said: set[str] = set()
+        self._in_turn: InTurn[tuple[Report, Todo]] = InTurn()
         self._parcels = Parcels(spec.options.inline_limit_bytes)
         self._pool: ReplicaPool | None = None
         self._supervisor: Supervisor | None = None
@@ -361,6 +368,9 @@ class RayEngine:
         """A frame was taken by its receiver, or could not be brought to it."""
         if self._is_gone(link, actor, answer.exception()):
             return
+        report = report_of(answer)
+        if report is not None:
+            self._take_report(link, actor, *report)
         with self.lock:
             self.ingress.on_feedback(link, feedback_of(answer))
 
@@ -368,27 +378,41 @@ class RayEngine:
         """A replica has told its news."""
         if self._is_gone(link, actor, told.exception()):
             return
-        self._collect(link)
         packed, calls = told.result()
-        if packed is not None:
-            self._take_report(link, actor, *packed)
+        if packed is None:
+            self._collect(link)
+        else:  # that it is asked again says to the replica that this is taken in
+            header, data, buffers = packed
+            self._take_report(link, actor, header, data, buffers, then=lambda: self._collect(link))
         if calls is not None:
             with self.lock:
                 said = self.watch.look(link, calls, self.clock.now())
             _warn(said)
 
-    def _take_report(self, link: LinkId, actor: Any, header: Bytes, data: Bytes, buffers: Sequence[Any] = ()) -> None:
-        """Take a replica's news in; from any thread."""
+    def _take_report(
+        self,
+        link: LinkId,
+        actor: Any,
+        header: Bytes,
+        data: Bytes,
+        buffers: Sequence[Any] = (),
+        then: Todo = _nothing,
+    ) -> None:
+        """Take a replica's news in, in their turn; from any thread. `then` is called when these are taken in."""
         report = unpack_report(header, data, buffers, node=self.plan.stages[link.stage].last.name)
         with self.lock:
             if not self._links.transport.is_current(link, actor):
                 return
-            self.ingress.on_report(link, report)
-        self._links.transport.ask(link, report.number)
-        if self._supervisor is not None:
-            self._supervisor.note_report()
-            for peer, heard in report.unreached.items():
-                self._events.put(functools.partial(self._supervisor.note_unreached, link, peer, heard))
+            due = self._in_turn.due(link, report.number, (report, then))
+            for one, _ in due:
+                self.ingress.on_report(link, one)
+        for one, do in due:
+            self._links.transport.ask(link, one.number)
+            if self._supervisor is not None:
+                self._supervisor.note_report()
+                for peer, heard in one.unreached.items():
+                    self._events.put(functools.partial(self._supervisor.note_unreached, link, peer, heard))
+            do()
 
     def _take_feedback(self, link: LinkId, feedback: Feedback) -> None:
         self.ingress.on_feedback(link, feedback)
@@ -425,6 +449,7 @@ class RayEngine:
         assert self._pool is not None
         with self.lock:
             self._links.transport.replace(link, self._pool.peer(link))
+            self._in_turn.forget(link)
         self._collect(link)
 
     def _lost(self, link: LinkId, error: BaseException | None) -> PenguirayError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -12,14 +13,16 @@ from penguiray.actors.stream import Stream
 from penguiray.actors.streams import pack_feedback, unpack_place
 from penguiray.clock import Clock
 from penguiray.link.frame import Feedback, Frame
+from penguiray.link.ids import ingress_of
 from penguiray.link.order import InOrder, Place
-from penguiray.link.wire import Bytes, sequence_in, unpack_frame
+from penguiray.link.wire import Bytes, Packed, sequence_in, unpack_frame
 from penguiray.link.words import Word
 from penguiray.runtime.replica import Replica
 
 __all__ = ["Intake"]
 
 Answer = Callable[[Feedback], None]
+Hold = Callable[[Callable[[Packed | None], None]], None]
 
 
 @dataclasses.dataclass(slots=True)
@@ -35,21 +38,39 @@ class _Arrived:
 class Intake:
     """Hands frames to the replica, those of one sender in its order, and takes the feedback back."""
 
-    def __init__(self, replica: Replica, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
-        """Nothing has come yet; the replica belongs to the loop."""
+    def __init__(self, replica: Replica, loop: asyncio.AbstractEventLoop, clock: Clock, hold: Hold) -> None:
+        """Nothing has come yet; the replica belongs to the loop.
+
+        Args:
+            replica: Takes the frames.
+            loop: Where it lives.
+            clock: Where time comes from.
+            hold: See `Teller.hold`; on the loop.
+        """
+        self._hold = hold
         self._replica = replica
         self._loop = loop
         self._clock = clock
         self._order: InOrder[_Arrived] = InOrder()
 
-    def by_call(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Feedback:
-        """Take a frame in, from a thread that waits until it has left the inbox."""
-        taken: Future[Feedback] = Future()
+    def by_call(
+        self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]
+    ) -> tuple[Feedback, Packed | None]:
+        """Take a frame in, from a thread that waits until it has left the inbox; it may bring a report back."""
+        taken: Future[tuple[Feedback, Packed | None]] = Future()
+
+        def answer(feedback: Feedback, report: Packed | None = None) -> None:
+            taken.set_result((feedback, report))
+
+        def answer_later(feedback: Feedback) -> None:
+            self._hold(functools.partial(answer, feedback))
+
         if place is None:  # nothing of this sender can overtake it, so it is decoded beside the loop
             frame, failure = unpack_frame(header, data, attachments, now=self._clock.now())
-            self._loop.call_soon_threadsafe(self._hand_over, frame, failure, taken.set_result)
+            how = answer_later if _is_question(frame) else answer
+            self._loop.call_soon_threadsafe(self._hand_over, frame, failure, how)
         else:
-            arrived = _Arrived(header, data, attachments, taken.set_result)
+            arrived = _Arrived(header, data, attachments, answer)
             self._loop.call_soon_threadsafe(self._arrive, place, arrived)
         return taken.result()
 
@@ -88,6 +109,12 @@ class Intake:
             self._replica.receive(frame, answer)
         else:
             self._replica.refuse(frame, failure, answer)
+
+
+def _is_question(frame: Frame) -> bool:
+    """Whether a frame has one message, from the process that started the run, which reads the reports."""
+    messages = frame.messages
+    return len(messages) == 1 and messages.source < 0 and frame.kind.is_data and not ingress_of(messages.roots[0])
 
 
 def _nobody(_feedback: Feedback) -> None:

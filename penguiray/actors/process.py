@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from penguiray.actors.calls import CallTransport, Peer, Said, feedback_of
+from penguiray.actors.calls import Answer, CallTransport, Peer, feedback_of, for_ray
 from penguiray.actors.door import Answering, Door
 from penguiray.actors.intake import Intake
 from penguiray.actors.lost import GONE
@@ -103,7 +103,7 @@ class ReplicaProcess:
         )
         pack = functools.partial(self._pack, self._owner)
         self._teller = Teller(self._replica.outbox, pack, self._owner.news.set)
-        self._intake = Intake(self._replica, self._loop, self._clock)
+        self._intake = Intake(self._replica, self._loop, self._clock, self._teller.hold)
         self._door = None if door is None else self._answering(door)
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
@@ -191,15 +191,16 @@ class ReplicaProcess:
         self._failure = self._failure or error
         self._owner.news.set()
 
-    def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Said:
-        """Take a frame in; returns its feedback once it has left the inbox."""
-        feedback = self._intake.by_call(place, header, data, attachments)
-        return feedback.sequence, feedback.service_s, feedback.rest_s
+    def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Answer:
+        """Take a frame in; returns its feedback once it has left the inbox, and a report if one came soon after."""
+        feedback, report = self._intake.by_call(place, header, data, attachments)
+        said = feedback.sequence, feedback.service_s, feedback.rest_s
+        return said, None if report is None else for_ray(report)
 
-    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Said:
+    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Answer:
         """Take a frame in that may have come before; returns as if it had left the inbox."""
         self._intake.by_call_again(place, header, data)
-        return sequence, 0.0, 0.0
+        return (sequence, 0.0, 0.0), None
 
     def collect(self) -> Told:
         """Wait for news that the driver's stream does not bring: a report, and the calls under way if it is time.

@@ -6,10 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
-from typing import Any
 
-import numpy as np
-
+from penguiray.actors.calls import ToldReport, for_ray
 from penguiray.clock import Clock
 from penguiray.control.lease import Lease
 from penguiray.graph.policies import FlowOptions
@@ -26,9 +24,8 @@ MOST_ATTACHED = 8
 _STATUS_S = 2.0
 """Attached processes are told the counters at least so often."""
 
-Told = tuple[tuple[Any, ...] | None, list[RunningCall] | None]
-"""Header, body and buffers of a report, None if there was none for a while; and the calls under way, None if they were
-told lately."""
+Told = tuple[ToldReport | None, list[RunningCall] | None]
+"""A report, None if there was none for a while; and the calls under way, None if they were told lately."""
 
 
 class Reader:
@@ -62,7 +59,7 @@ class Reader:
         check: Callable[[], None],
         take: Callable[[], Future[Report | Packed | None]],
         pack: Callable[[Report], Packed],
-    ) -> tuple[Any, ...] | None:
+    ) -> ToldReport | None:
         """Wait for news and encode them; None if there were none for a while, or the loop is held up.
 
         Args:
@@ -81,8 +78,7 @@ class Reader:
         taken, self._taking = self._taking.result(), None
         if taken is None:
             return None
-        header, data, buffers = pack(taken) if isinstance(taken, Report) else taken
-        return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]
+        return for_ray(pack(taken) if isinstance(taken, Report) else taken)
 
     @property
     def is_taking(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from penguiray.actors.calls import Peer, Said
+from penguiray.actors.calls import Answer, Peer
 from penguiray.actors.door import Door
 from penguiray.actors.process import ReplicaProcess
 from penguiray.actors.pulse import Pulse
@@ -139,22 +139,22 @@ class ReplicaActor:
         self._process.leave(ingress)
 
     @ray.method(concurrency_group="data")
-    def receive(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Said:
+    def receive(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Answer:
         """See `ReplicaProcess.receive`."""
         return self._process.receive(place, header, data, attachments)
 
     @ray.method(concurrency_group="first")
-    def receive_first(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Said:
+    def receive_first(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Answer:
         """Like `receive`, for messages on a way back and urgent ones."""
         return self._process.receive(place, header, data, attachments)
 
     @ray.method(concurrency_group="low")
-    def receive_low(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Said:
+    def receive_low(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Answer:
         """Like `receive`, for messages with a low priority."""
         return self._process.receive(place, header, data, attachments)
 
     @ray.method(concurrency_group="control")
-    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Said:
+    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Answer:
         """See `ReplicaProcess.receive_again`."""
         return self._process.receive_again(place, sequence, header, data)
 

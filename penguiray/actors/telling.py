@@ -1,7 +1,14 @@
-"""How a replica tells its driver what is new: on the driver's stream, or as the answer to a call."""
+"""How a replica tells its driver what is new: on the driver's stream, or as the answer to a call.
+
+Where there is no stream, two calls of the driver may bring a report. One of `collect` is always outstanding. And one
+that brings a lone message may wait for a moment for what comes of it: so a question that is quickly answered takes one
+call and not two. Which of the two arrives first is not known, so the driver goes by the reports' numbers.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -12,6 +19,10 @@ from penguiray.link.words import MOST_BODY_BYTES, Word, joined
 from penguiray.runtime.outbox import Outbox
 
 __all__ = ["Teller"]
+
+_HOLD_S = 0.002
+"""How long the answer to a call waits for a report: as long as a call takes, or two. Who waits is a thread that decodes
+frames; longer would hold up the next ones, and brings little: a question that takes longer does not feel the call."""
 
 
 class Teller:
@@ -35,14 +46,34 @@ class Teller:
         self._stream: Stream | None = None
         self._report: Packed | None = None
         self._number = 0
+        self._held: deque[Callable[[Packed | None], None]] = deque()
         self._is: Literal["free", "on the stream", "set aside", "called for"] = "free"
 
     def note_news(self) -> None:
         """There is something to be told."""
-        if self._stream is None:
+        if self._stream is not None:
+            if self._is == "free":
+                self._tell(self._stream)
+        elif self._held and self._is == "free" and not self._outbox.tells_beginnings:
+            self._held.popleft()(self._pack(self._outbox.take_report()))
+        else:
             self._wake()
-        elif self._is == "free":
-            self._tell(self._stream)
+
+    def hold(self, answer: Callable[[Packed | None], None]) -> None:
+        """A call of the driver brought one message: answer it with the next report, or after a moment without.
+
+        What is to be known before something begins never goes this way: nothing says that such an answer has arrived.
+        """
+        if self._stream is not None:
+            answer(None)
+            return
+        self._held.append(answer)
+        asyncio.get_running_loop().call_later(_HOLD_S, self._let_go, answer)
+
+    def _let_go(self, answer: Callable[[Packed | None], None]) -> None:
+        if answer in self._held:
+            self._held.remove(answer)
+            answer(None)
 
     def _tell(self, stream: Stream) -> None:
         report = self._outbox.take_report()

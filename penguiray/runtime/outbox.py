@@ -234,6 +234,11 @@ class Outbox:
         self._begins = "in the report"
         self._on_news()
 
+    @property
+    def tells_beginnings(self) -> bool:
+        """Whether the next report says what is about to begin."""
+        return bool(self._report.begun)
+
     def note_known(self) -> None:
         """The last report has arrived."""
         if self._begins == "told":

@@ -35,13 +35,13 @@ def receiver() -> Any:
             self.taken: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
         @ray.method(concurrency_group="data")
-        def receive(self, _place: None, header: bytes, body: bytes, *attachments: Any) -> tuple[int, float]:
+        def receive(self, _place: None, header: bytes, body: bytes, *attachments: Any) -> Any:
             from penguiray.link.wire import unpack_frame
 
             frame, failure = unpack_frame(header, body, attachments, now=time.monotonic())
             self.may_take.acquire()
             self.taken.put((frame, failure))
-            return frame.sequence, 0.0
+            return (frame.sequence, 0.0, 0.0), None
 
         @ray.method(concurrency_group="control")
         def take(self) -> Any:

@@ -53,7 +53,7 @@ def receiver(door: Door) -> Any:
             self.loop = asyncio.new_event_loop()
             self.inbox = Inbox()
             inbox: Any = self.inbox
-            self.intake = Intake(inbox, self.loop, SystemClock())
+            self.intake = Intake(inbox, self.loop, SystemClock(), lambda answer: answer(None))
             self.senders: dict[Any, int] = {}
             answering = Answering(
                 door,
@@ -72,14 +72,14 @@ def receiver(door: Door) -> Any:
             self.intake.by_stream(stream, self.senders[stream], payload)
 
         @ray.method(concurrency_group="data")
-        def receive(self, place: Place | None, header: bytes, body: bytes, *attachments: Any) -> tuple[int, float]:
-            feedback = self.intake.by_call(place, header, body, attachments)
-            return feedback.sequence, feedback.service_s
+        def receive(self, place: Place | None, header: bytes, body: bytes, *attachments: Any) -> Any:
+            feedback, _ = self.intake.by_call(place, header, body, attachments)
+            return (feedback.sequence, feedback.service_s, feedback.rest_s), None
 
         @ray.method(concurrency_group="control")
-        def receive_again(self, place: Place, sequence: int, header: bytes, body: bytes) -> tuple[int, float]:
+        def receive_again(self, place: Place, sequence: int, header: bytes, body: bytes) -> Any:
             self.intake.by_call_again(place, header, body)
-            return sequence, 0.0
+            return (sequence, 0.0, 0.0), None
 
         @ray.method(concurrency_group="peers")
         def take(self) -> Any:
@@ -215,8 +215,8 @@ def test_a_frame_that_comes_too_early_does_not_keep_out_the_one_that_it_waits_fo
         return actor.receive.remote(Place(5, Kind.DATA, number), header, data)
 
     early = [receive(2), receive(1)]
-    assert ray.get(early, timeout=SAFETY_S) == [(2, 0.0), (1, 0.0)]
+    assert [sequence for (sequence, *_), _ in ray.get(early, timeout=SAFETY_S)] == [2, 1]
     due = receive(0)
     assert [pair.take(link).messages.values for _ in range(3)] == [[0], [1], [2]]
-    assert ray.get(due, timeout=SAFETY_S) == (0, 0.0)
+    assert ray.get(due, timeout=SAFETY_S) == ((0, 0.0, 0.0), None)
     pair.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -115,3 +116,25 @@ def test_a_lone_message_is_one_word_for_each_stage_and_its_result_another(monkey
         assert run.ask(-2) == 2
         assert quiet.wait(PATIENCE_S)
         assert sent == ["FRAME", "ASK"]
+
+
+def test_without_streams_the_call_that_brings_a_question_brings_its_answer_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where that takes no longer than a moment: on a busy host not each time."""
+    from penguiray.actors.calls import report_of
+
+    reports = list[bool]()
+
+    def noted(answer: Any) -> Any:
+        report = report_of(answer)
+        reports.append(report is not None)
+        return report
+
+    monkeypatch.setattr("penguiray.actors.engine.report_of", noted)
+    with pr.Flow(pr.node(positive), options=pr.FlowOptions(streams=False)).start() as run:
+        end = time.monotonic() + PATIENCE_S
+        while sum(reports) < 10 and time.monotonic() < end:
+            assert run.ask(-2) == 2
+        assert sum(reports) >= 10
+        assert sorted(run.map(range(-500, 0))) == list(range(1, 501))

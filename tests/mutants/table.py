@@ -53,6 +53,7 @@ ATTEMPTS = (
 WORDS = ("unit/link/test_words.py",)
 DOOR = ("unit/actors/test_door.py",)
 TELLING = ("unit/actors/test_telling.py",)
+IN_TURN = ("unit/actors/test_in_turn.py",)
 HEDGING = ("unit/runtime/test_hedge.py",)
 RACE = ("unit/runtime/test_race.py",)
 
@@ -572,7 +573,19 @@ MUTANTS = (
     ),
     Mutant(
         "streams", "one report at a time", "actors/telling.py",
-        'elif self._is == "free":', "else:", TELLING,
+        'if self._is == "free":\n                self._tell', "if True:\n                self._tell", TELLING,
+    ),
+    Mutant(
+        "calls", "an answer to a question brings no report while another one is under way", "actors/telling.py",
+        'self._held and self._is == "free" and', "self._held and", TELLING,
+    ),
+    Mutant(
+        "calls", "what is about to begin is told by a call whose next one says that it is known", "actors/telling.py",
+        " and not self._outbox.tells_beginnings:", ":", TELLING,
+    ),
+    Mutant(
+        "calls", "reports are taken in by their numbers", "actors/in_turn.py",
+        "return order.arrive(place, item)", "return [item]", IN_TURN,
     ),
     Mutant(
         "streams", "a report whose stream broke comes again", "actors/telling.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any
@@ -176,6 +177,54 @@ def test_what_is_to_be_known_before_it_begins_is_known_when_the_report_has_arriv
     else:
         side.called()
     assert known == ["known"]
+
+
+def test_the_answer_to_a_question_brings_what_comes_of_it_and_no_other_call_has_to(side: Side) -> None:
+    answers = list[Packed | None]()
+
+    async def main() -> None:
+        side.teller.hold(answers.append)
+        side.finish("a")
+        side.finish("b")
+
+    asyncio.run(main())
+    (packed,) = answers
+    assert packed is not None
+    assert unpack_report(*packed, node="same").results == ["a"]
+    assert (side.woken, side.called()) == (1, ["b"])
+
+
+def test_an_answer_waits_no_longer_than_a_moment_and_not_at_all_where_a_stream_brings_the_news(side: Side) -> None:
+    async def one_held() -> Packed | None:
+        answer: asyncio.Future[Packed | None] = asyncio.get_running_loop().create_future()
+        side.teller.hold(answer.set_result)
+        return await answer
+
+    assert asyncio.run(one_held()) is None
+    side.finish("a")
+    assert (side.woken, side.called()) == (1, ["a"])
+    side.called()
+    answers = list[Packed | None]()
+    side.teller.use(side.wire)
+    side.teller.hold(answers.append)
+    assert answers == [None]
+
+
+def test_what_is_to_be_known_before_it_begins_and_what_comes_after_a_report_that_was_called_for_go_by_the_next_call(
+    side: Side,
+) -> None:
+    answers = list[Packed | None]()
+
+    async def main() -> None:
+        side.teller.hold(answers.append)
+        side.outbox.note_begun(7, 8)
+        assert (answers, side.woken) == ([], 1)
+        assert (report := side.report_called()) is not None
+        assert report.begun == [(7, 8)]
+        side.finish("a")
+        assert (answers, side.woken) == ([], 2), "the driver may not have the report before"
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("seed", range(30))
