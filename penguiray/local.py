@@ -99,7 +99,12 @@ class LocalEngine:
         self._watcher = _Watcher(self)
         self._replicas: dict[LinkId, Replica] = {}
         self.ingress = Ingress(
-            plan, self._open_door(), epoch=self._epoch, clock=self.clock, outlives_replicas=self.outlives_replicas
+            plan,
+            self._open_door(),
+            epoch=self._epoch,
+            clock=self.clock,
+            rng=self._rng,
+            outlives_replicas=self.outlives_replicas,
         )
         self.ingress.on_cancel = self._cancel
         for stage in plan.stages:
@@ -443,6 +448,10 @@ class _Wire:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:  # noqa: ARG002 - see `Transport`
         """See `Transport`; values have no size here."""
         return full_bytes
+
+    def is_near(self, link: LinkId) -> bool:  # noqa: ARG002 - there is but one process
+        """See `Transport`."""
+        return True
 
 
 class _LoopSignal(ThreadSignal):

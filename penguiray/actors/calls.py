@@ -29,6 +29,7 @@ __all__ = [
     "feedback_of",
     "for_ray",
     "report_of",
+    "said_in",
 ]
 
 _INLINE_FRAME_BYTES = 90_000
@@ -42,8 +43,8 @@ _LEAST_STORED_BYTES = 400_000
 
 Answered = Callable[[LinkId, Any, "Future[Any]"], None]
 
-Said = tuple[int, float, float]
-"""The fields of a `Feedback`."""
+Said = tuple[int, float, float, float, float, float]
+"""The fields of a `Feedback`, as plain numbers: these are cheaper to pickle."""
 
 ToldReport = tuple[bytes, bytes, list[Any]]
 """Header, body and buffers of a report, as the answer of a call."""
@@ -112,6 +113,10 @@ class CallTransport:
         for known in [known for known in self._known if known[0] == link]:
             del self._known[known]
 
+    def is_near(self, link: LinkId) -> bool:  # noqa: ARG002 - a call goes anywhere, and does not say where
+        """See `Transport`."""
+        return False
+
     def send(self, frame: Frame) -> int:
         """Send a frame; a message that cannot be pickled, or is too large, is refused, and the others go."""
         parcel = self.pack(frame)
@@ -165,6 +170,12 @@ class CallTransport:
 
 _METHODS = {Kind.BACK: "receive_first", Kind.HIGH: "receive_first", Kind.LOW: "receive_low"}
 """The methods for some lanes: they have threads of their own, so the urgent ones wait for no others."""
+
+
+def said_in(feedback: Feedback) -> Said:
+    """A feedback as a call gives it."""
+    says = feedback
+    return says.sequence, says.service_s, says.rest_s, says.wait_s, says.held_s, says.late_s
 
 
 def feedback_of(answer: Future[Any]) -> Feedback:

@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 import queue
+import random
 import socket
 import threading
 import time
@@ -133,6 +134,7 @@ class RayEngine:
             self._links.transport,
             epoch=self._epoch,
             clock=self.clock,
+            rng=random.Random(),  # noqa: S311 - a choice among replicas, not a secret
             number=ingress,
             outlives_replicas=not ingress,
         )

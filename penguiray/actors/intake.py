@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -63,7 +62,12 @@ class Intake:
             taken.set_result((feedback, report))
 
         def answer_later(feedback: Feedback) -> None:
-            self._hold(functools.partial(answer, feedback))
+            since = self._clock.now()
+
+            def let_go(report: Packed | None) -> None:
+                answer(dataclasses.replace(feedback, late_s=self._clock.now() - since), report)
+
+            self._hold(let_go)
 
         if place is None:  # nothing of this sender can overtake it, so it is decoded beside the loop
             frame, failure = unpack_frame(header, data, attachments, now=self._clock.now())

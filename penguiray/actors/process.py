@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from penguiray.actors.calls import Answer, CallTransport, Peer, feedback_of, for_ray
+from penguiray.actors.calls import Answer, CallTransport, Peer, feedback_of, for_ray, said_in
 from penguiray.actors.door import Answering, Door
 from penguiray.actors.intake import Intake
 from penguiray.actors.lost import GONE
@@ -194,13 +194,12 @@ class ReplicaProcess:
     def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Answer:
         """Take a frame in; returns its feedback once it has left the inbox, and a report if one came soon after."""
         feedback, report = self._intake.by_call(place, header, data, attachments)
-        said = feedback.sequence, feedback.service_s, feedback.rest_s
-        return said, None if report is None else for_ray(report)
+        return said_in(feedback), None if report is None else for_ray(report)
 
     def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Answer:
         """Take a frame in that may have come before; returns as if it had left the inbox."""
         self._intake.by_call_again(place, header, data)
-        return (sequence, 0.0, 0.0), None
+        return said_in(Feedback(sequence, 0.0)), None
 
     def collect(self) -> Told:
         """Wait for news that the driver's stream does not bring: a report, and the calls under way if it is time.

@@ -23,7 +23,7 @@ from penguiray.link.words import MOST_BODY_BYTES, BrokenWord, Word, joined, part
 
 __all__ = ["Reported", "StreamTransport", "pack_feedback", "pack_place", "unpack_ask", "unpack_place"]
 
-_FEEDBACK = struct.Struct("!qdd")
+_FEEDBACK = struct.Struct("!qdddd")
 _PLACE = struct.Struct("!Bq")
 _ASK = struct.Struct("!q")
 
@@ -113,6 +113,13 @@ class StreamTransport:
         """Whether frames to a replica go over a stream."""
         return self._ways[link].stream is not None
 
+    def is_near(self, link: LinkId) -> bool:
+        """See `Transport`: what has a stream is on this host, and what may have one is asked for it."""
+        way = self._ways.get(link)
+        if way is not None and way.door is not None:
+            self._open(link, way)
+        return way is not None and way.stream is not None
+
     def send(self, frame: Frame) -> int:
         """See `Transport`."""
         if self._is_closed:
@@ -188,7 +195,8 @@ class StreamTransport:
 
 def pack_feedback(feedback: Feedback) -> bytes:
     """What `Word.FEEDBACK` says."""
-    return _FEEDBACK.pack(feedback.sequence, feedback.service_s, feedback.rest_s)
+    says = feedback  # never late: what comes of a frame has words of its own
+    return _FEEDBACK.pack(says.sequence, says.service_s, says.rest_s, says.wait_s, says.held_s)
 
 
 def _feedback_in(payload: memoryview) -> Feedback:

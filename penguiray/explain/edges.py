@@ -15,7 +15,7 @@ from penguiray.graph.types import is_checked, show
 from penguiray.patterns import IsA
 from penguiray.plan.plan import Plan
 
-__all__ = ["branch_statements", "fusion_statements", "type_statements"]
+__all__ = ["branch_statements", "choice_statements", "fusion_statements", "type_statements"]
 
 
 def _name(edge: Edge) -> str:
@@ -57,6 +57,27 @@ def branch_statements(spec: FlowSpec) -> Iterator[Statement]:
     for edge in spec.shape.edges:
         if edge.back is not None:
             yield _way_back(edge, edge.back)
+
+
+def choice_statements(plan: Plan) -> Iterator[Statement]:
+    """For the ways in and every edge between stages, how the replica is chosen that gets a message."""
+    ways = [("input", plan.stages[source]) for source in plan.sources]
+    ways += [(stage.last.name, plan.stages[edge.target]) for stage in plan.stages for edge in stage.edges]
+    for source, target in dict.fromkeys(ways):
+        yield _choice(f"{source} >> {target.first.name}", target.replicas)
+
+
+def _choice(subject: str, replicas: int) -> Statement:
+    if replicas == 1:
+        return Statement("choice of replica", subject, "the only one", "there is no other", "decided")
+    why = (
+        "of two that are drawn, and one on the sender's host, it would be finished there first, by what is under way, "
+        "what others send, how quick each is, and how long bytes take to another host"
+    )
+    if subject.startswith("input >> "):
+        return Statement("choice of replica", subject, "the better of a few", why, "decided")
+    why += "; ctx.emit(key=) has all messages of a key go to one"
+    return Statement("choice of replica", subject, "the better of a few, or that of the key", why, "decided")
 
 
 def _way_back(edge: Edge, loop: Loop) -> Statement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penguiray.explain.edges import branch_statements, fusion_statements, type_statements
+from penguiray.explain.edges import branch_statements, choice_statements, fusion_statements, type_statements
 from penguiray.explain.explanation import Explanation
 from penguiray.explain.limits import (
     ask_statements,
@@ -38,6 +38,7 @@ def explain_flow(spec: FlowSpec, plan: Plan, *, cpus: int) -> Explanation:
         *fusion_statements(spec, plan),
         *branch_statements(spec),
         *replica_statements(plan),
+        *choice_statements(plan),
         *call_statements(plan),
         *resource_statements(plan),
         *batch_statements(plan),

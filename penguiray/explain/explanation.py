@@ -13,8 +13,8 @@ from penguiray.draw.text import escaped
 __all__ = ["Explanation", "Origin", "Statement", "Topic"]
 
 Topic = Literal[
-    "stages", "fusion", "branches", "replicas", "calls at a time", "resources", "batches", "retries", "stragglers",
-    "time limits", "types", "delivery", "order", "window", "asks", "credit", "limits",
+    "stages", "fusion", "branches", "replicas", "choice of replica", "calls at a time", "resources", "batches",
+    "retries", "stragglers", "time limits", "types", "delivery", "order", "window", "asks", "credit", "limits",
 ]  # fmt: skip
 """What a statement is about."""
 Origin = Literal["set", "default", "decided"]

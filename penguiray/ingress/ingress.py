@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -54,6 +55,7 @@ class Ingress:
         *,
         epoch: int,
         clock: Clock,
+        rng: random.Random,
         number: int = 0,
         outlives_replicas: bool = True,
     ) -> None:
@@ -64,13 +66,14 @@ class Ingress:
             transport: Carries frames to the sources.
             epoch: Of the run.
             clock: Where time comes from.
+            rng: Draws among the replicas of the first stages.
             number: That of this process, if it attached to the run; 0 if it started it.
             outlives_replicas: Whether inputs are kept to be sent again when a replica is lost.
         """
         self._plan = plan
         self._epoch = epoch
         self._clock = clock
-        self._sender = Sender(transport, plan.options, epoch=epoch)
+        self._sender = Sender(transport, plan.options, epoch=epoch, clock=clock, rng=rng)
         self._batched = [stage.index for stage in plan.stages if stage.last.options.batch]
         for index in {*plan.sources, *plan.folds, *plan.joins, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)

@@ -1,8 +1,8 @@
 """The unit on a link, and what comes back for it.
 
-    sender                                   receiver
-      | -- Frame(link, epoch, sequence, n) --> |   one actor call, or one entry of a stream
-      | <-- Feedback(sequence, service) -------- |   when the frame was taken off the inbox
+    sender                                                 receiver
+      | -- Frame(link, epoch, sequence, n) ------------------> |   one actor call, or one entry of a stream
+      | <-- Feedback(sequence, service, rest, wait, held) ---- |   when the frame was taken off the inbox
 
 Both words are kept apart on purpose. *Credit* bounds queues: it comes back as soon as the frame left the inbox.
 *Accepted* says that the receiver holds the bytes. *Settled* (everything derived was accepted by the next hop) is not
@@ -97,3 +97,9 @@ class Feedback:
     rest_s: float = 0.0
     """What a message with a deadline typically takes from the beginning of its call there until its end, in seconds, by
     the quickest way and without waiting; 0 while that is not known."""
+    wait_s: float = 0.0
+    """Seconds until a message that comes now would begin: what waits there and is worked on, whoever has sent it."""
+    held_s: float = 0.0
+    """Seconds for which the replica had the frame; the rest of the time until this is heard it was on its way."""
+    late_s: float = 0.0
+    """Seconds for which this was kept back after that, for it to bring along what has come of the frame."""

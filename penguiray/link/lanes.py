@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 
+from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
+from penguiray.link.choice import better_of_two
 from penguiray.link.credit import Credit
 from penguiray.link.frame import SERVED, Feedback, Kind, LinkId
 from penguiray.link.key_groups import group_of, replica_of
+from penguiray.link.load import Load, SentFrame
 from penguiray.link.message import Facts, MessageQueue, Messages
 from penguiray.link.transport import Transport
 
@@ -24,19 +28,27 @@ _KINDS = {"high": Kind.HIGH, "normal": Kind.DATA, "low": Kind.LOW}
 class Link:
     """One replica as seen from a lane."""
 
-    __slots__ = ("credit", "id", "is_up", "unanswered")
+    __slots__ = ("credit", "id", "is_up", "load", "unanswered")
 
-    def __init__(self, link: LinkId, credit: Credit, *, is_up: bool) -> None:
+    def __init__(self, link: LinkId, credit: Credit, load: Load, *, is_up: bool) -> None:
         self.id = link
         self.credit = credit
+        self.load = load
+        """What is known of the replica, by all lanes together."""
         self.is_up = is_up
         """Whether the replica lives, as far as is known."""
-        self.unanswered: dict[int, tuple[list[int], int]] = {}
-        """Ids of the messages and bytes of each frame that its receiver has not taken, by sequence."""
+        self.unanswered: dict[int, SentFrame] = {}
+        """Each frame that its receiver has not taken, by sequence."""
+
+    def may_take(self, waiting: int, limit: int) -> bool:
+        """Whether it may have some of what waits: if nothing is on its way any, and a full frame ahead of need."""
+        if not self.unanswered:
+            return self.is_up
+        return waiting >= limit and len(self.unanswered) < FRAMES_AHEAD and self.is_up
 
     def on_the_way(self) -> Iterator[list[int]]:
         """Ids of the messages in each frame that its receiver has not taken."""
-        return (ids for ids, _ in self.unanswered.values())
+        return (frame.ids for frame in self.unanswered.values())
 
 
 class Lane:
@@ -45,9 +57,11 @@ class Lane:
     Any replica may get a message, but one with a key: all of a key go to one replica.
     """
 
-    __slots__ = ("idle", "keyed", "kind", "links", "waiting")
+    __slots__ = ("idle", "keyed", "kind", "links", "near", "waiting")
 
     def __init__(self, kind: Kind, links: list[Link]) -> None:
+        self.near: Sequence[Link] | None = None
+        """Links to replicas on this host, if there are others too; None while nobody has asked."""
         self.kind = kind
         self.links = links
         self.idle = sum(link.is_up for link in links)
@@ -80,21 +94,30 @@ class Lane:
         """
         return self.kind is not Kind.BACK
 
-    def pick(self, *, has_full: bool) -> Link | None:
-        """The link for the next frame for any replica: an idle one, or the least busy one if the frame is full."""
-        if self.idle:
-            return next(link for link in self.links if link.is_up and not link.unanswered)
-        return min((link for link in self.links if link.is_up), key=_outstanding, default=None) if has_full else None
-
 
 class Lanes:
     """All that is under way to one stage."""
 
-    __slots__ = ("_down", "_lanes", "_options", "_sequences", "_stage", "bytes_each", "main", "rest_s", "service_s")
+    __slots__ = (
+        "_down", "_lanes", "_loads", "_options", "_rng", "_sequences", "_stage", "_transport", "bytes_each", "main",
+        "rest_s", "service_s",
+    )  # fmt: skip
 
-    def __init__(self, stage: int, replicas: int, options: FlowOptions, *, is_back: bool) -> None:
+    def __init__(
+        self,
+        stage: int,
+        replicas: int,
+        options: FlowOptions,
+        transport: Transport,
+        *,
+        is_back: bool,
+        rng: random.Random,
+    ) -> None:
         self._stage = stage
         self._options = options
+        self._transport = transport
+        self._rng = rng
+        self._loads = [Load() for _ in range(replicas)]
         self._sequences = [0] * replicas
         self._down: set[int] = set()
         self._lanes: dict[Kind, Lane] = {}
@@ -138,33 +161,65 @@ class Lanes:
 
     def _link(self, number: int) -> Link:
         credit = Credit(self._options.link_messages, self._options.link_bytes)
-        return Link(LinkId(self._stage, number), credit, is_up=number not in self._down)
+        return Link(LinkId(self._stage, number), credit, self._loads[number], is_up=number not in self._down)
 
     def set_down(self, number: int, *, is_down: bool) -> None:
         """A replica was lost, with all that was on its way to it; or there is another one in its place."""
         (self._down.add if is_down else self._down.discard)(number)
+        self._loads[number] = Load()
         for lane in self:
             lane.links[number] = self._link(number)
+            lane.near = None
             lane.idle = sum(link.is_up and not link.unanswered for link in lane.links)
 
     def next_sequence(self, replica: int) -> int:
         """Number of the next frame to a replica: lanes count together."""
         return self._sequences[replica]
 
-    def frame_limit(self, transport: Transport) -> int:
-        """Messages in a full frame, by count, by bytes and by the time they take."""
+    def frame_limit(self, link: Link | None = None) -> int:
+        """Messages in a full frame, by count, by bytes and by the time they take, in one replica or in any."""
         limit = self._options.frame_messages
         if self.bytes_each > 0:
-            limit = min(limit, int(transport.frame_bytes(self._stage, limit * self.bytes_each) / self.bytes_each))
-        if self.service_s > 0:
-            limit = min(limit, int(FRAME_S / self.service_s))
+            limit = min(limit, int(self._transport.frame_bytes(self._stage, limit * self.bytes_each) / self.bytes_each))
+        service_s = (link.load.service_s if link is not None else 0.0) or self.service_s
+        if service_s > 0:
+            limit = min(limit, int(FRAME_S / service_s))
         return max(1, limit)
 
-    def note_sent(self, lane: Lane, link: Link, sequence: int, ids: list[int], body_bytes: int) -> None:
+    def pick(self, lane: Lane, waiting: int, clock: Clock) -> Link | None:
+        """The link for the next frame for any replica, if it may take one; None if all have enough on their way.
+
+        Of two that are drawn, and one on this host, it is the one where a message would be finished first.
+        """
+        if len(lane.links) == 1:
+            return lane.links[0]
+        if not lane.idle and waiting < self.frame_limit():
+            return None
+        if lane.near is None:
+            lane.near = self._near(lane)
+        now = clock.now()
+        return better_of_two(
+            lane.links,
+            lane.near,
+            self._rng,
+            may=lambda link: link.may_take(waiting, self.frame_limit(link)) and link.credit.room() > 0,
+            cost=lambda link: link.load.cost_s(now, self.service_s, self.bytes_each),
+        )
+
+    def _near(self, lane: Lane) -> Sequence[Link]:
+        for link in lane.links:
+            if link.load.is_near is None and link.is_up:
+                link.load.is_near = self._transport.is_near(link.id)
+        near = [link for link in lane.links if link.load.is_near]
+        return near if len(near) < len(lane.links) else ()
+
+    def note_sent(self, lane: Lane, link: Link, sequence: int, ids: list[int], body_bytes: int, now: float) -> None:
         """A frame is on its way."""
+        if len(lane.links) > 1:
+            link.load.note_sent(len(ids), now, self.service_s)
         self._sequences[link.id.replica] = sequence + 1
         lane.idle -= not link.unanswered
-        link.unanswered[sequence] = (ids, body_bytes)
+        link.unanswered[sequence] = SentFrame(ids, body_bytes, now, is_first=not link.unanswered)
         link.credit.take(len(ids), body_bytes)
 
     def note_size(self, messages: int, body_bytes: int) -> None:
@@ -172,25 +227,22 @@ class Lanes:
         if body_bytes:
             self.bytes_each += (body_bytes / messages - self.bytes_each) / (4 if self.bytes_each else 1)
 
-    def note_taken(self, replica: int, feedback: Feedback) -> None:
+    def note_taken(self, replica: int, feedback: Feedback, now: float) -> None:
         """A frame was taken by its receiver: its credit is free. One that was lost since is not known any more."""
         lane = next((lane for lane in self if feedback.sequence in lane.links[replica].unanswered), None)
         if lane is None:
             return
         link = lane.links[replica]
-        ids, body_bytes = link.unanswered.pop(feedback.sequence)
-        link.credit.grant(len(ids), body_bytes)
+        frame = link.unanswered.pop(feedback.sequence)
+        link.credit.grant(len(frame.ids), frame.body_bytes)
         lane.idle += not link.unanswered
         if feedback.service_s > 0:
             self.service_s = feedback.service_s
         if feedback.rest_s > 0:
             self.rest_s = feedback.rest_s
+        link.load.note_heard(feedback, frame, link.credit.messages_out, now)
 
     @property
     def queued(self) -> int:
         """Messages that wait, those on a way back left out."""
         return sum(len(queue) for lane in self if lane.counts for queue in lane.queues())
-
-
-def _outstanding(link: Link) -> tuple[int, int]:
-    return len(link.unanswered), link.credit.messages_out

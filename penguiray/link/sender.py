@@ -4,17 +4,20 @@ Flush rule: an idle link sends at once; a busy one gathers, until a frame is ful
 makes frames big and idleness makes them quick, and no message waits for a timer.
 
 Messages wait for a *stage*, not for a link: which replica gets them is decided when one has room, so a slow replica
-does not sit on messages that its neighbour could do. Those with a key wait for the one replica that gets the key.
+does not sit on messages that its neighbour could do. It is the one of a few where they would be finished first, see
+`choice.py` and `load.py`. Those with a key wait for the one replica that gets the key.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Container, Iterator
 from typing import Any
 
+from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.lanes import FRAMES_AHEAD, Lane, Lanes, Link
+from penguiray.link.lanes import Lane, Lanes, Link
 from penguiray.link.message import Facts, Hops, MessageQueue, Messages
 from penguiray.link.transport import FrameTooLarge, Transport
 
@@ -24,12 +27,32 @@ __all__ = ["Sender"]
 class Sender:
     """Queues messages by stage, cuts frames, and keeps within the credit of each link. Its owner sees to threads."""
 
-    __slots__ = ("_epoch", "_options", "_source", "_stages", "_transport", "queued")
+    __slots__ = ("_clock", "_epoch", "_options", "_rng", "_source", "_stages", "_transport", "queued")
 
-    def __init__(self, transport: Transport, options: FlowOptions, *, epoch: int, source: int = -1) -> None:
-        """Prepare; `source` is the stage that sends, -1 for the caller."""
+    def __init__(
+        self,
+        transport: Transport,
+        options: FlowOptions,
+        *,
+        epoch: int,
+        clock: Clock,
+        rng: random.Random,
+        source: int = -1,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            transport: Carries the frames.
+            options: The flow's limits.
+            epoch: Epoch of the sender.
+            clock: Where time comes from.
+            rng: Draws the replicas among which a frame has the choice.
+            source: The stage that sends; -1: the caller.
+        """
         self._transport = transport
         self._options = options
+        self._clock = clock
+        self._rng = rng
         self._epoch = epoch
         self._source = source
         self._stages: dict[int, Lanes] = {}
@@ -38,7 +61,7 @@ class Sender:
 
     def connect(self, stage: int, replicas: int, *, is_back: bool = False) -> None:
         """Say how many replicas a stage has, and whether the way to it is a back edge."""
-        self._stages[stage] = Lanes(stage, replicas, self._options, is_back=is_back)
+        self._stages[stage] = Lanes(stage, replicas, self._options, self._transport, is_back=is_back, rng=self._rng)
 
     def offer(
         self,
@@ -140,21 +163,20 @@ class Sender:
 
     def take_credit(self, link: LinkId, feedback: Feedback) -> None:
         """Take credit back; `flush` sends what waited for it."""
-        self._stages[link.stage].note_taken(link.replica, feedback)
+        self._stages[link.stage].note_taken(link.replica, feedback, self._clock.now())
 
     def _send_next(self, to: Lanes, lane: Lane, queue: MessageQueue, only: Link | None, *, full_only: bool) -> bool:
         """Send one more frame of a queue, to the only replica that may get it or to any; whether one has gone."""
-        limit, waiting = to.frame_limit(self._transport), len(queue)
-        if full_only and waiting < limit:
+        waiting = len(queue)
+        if full_only and waiting < to.frame_limit(only):
             return False
-        link = only or lane.pick(has_full=waiting >= limit)
-        if (
-            link is None
-            or not link.is_up
-            or (link.unanswered and (waiting < limit or len(link.unanswered) >= FRAMES_AHEAD))
-        ):
+        link = only or to.pick(lane, waiting, self._clock)
+        if link is None:
             return False
-        share = -(-waiting // lane.idle) if only is None and lane.idle else waiting
+        limit = to.frame_limit(link)
+        if not link.may_take(waiting, limit):
+            return False
+        share = -(-waiting // lane.idle) if only is None and not link.unanswered else waiting
         count = min(share, limit, link.credit.room())
         if count < 1:
             return False
@@ -177,5 +199,5 @@ class Sender:
     def _send(self, to: Lanes, lane: Lane, link: Link, kind: Kind, messages: Messages, call: int) -> int:
         sequence = to.next_sequence(link.id.replica)
         sent = self._transport.send(Frame(link.id, self._epoch, sequence, kind, messages, call))
-        to.note_sent(lane, link, sequence, messages.ids, sent)
+        to.note_sent(lane, link, sequence, messages.ids, sent, self._clock.now())
         return sent

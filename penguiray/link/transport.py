@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from penguiray.link.frame import Frame
+from penguiray.link.frame import Frame, LinkId
 
 __all__ = ["FrameTooLarge", "Transport"]
 
@@ -39,5 +39,12 @@ class Transport(Protocol):
         Args:
             stage: Where the frame goes.
             full_bytes: Bytes of one that is full by the number of its messages.
+        """
+        ...
+
+    def is_near(self, link: LinkId) -> bool:
+        """Whether a replica is on this host, as far as can be told at once; no promise hangs on it.
+
+        It gets what others are not much sooner done with, and large payloads all the more.
         """
         ...

@@ -111,6 +111,12 @@ class BatchWorker:
         """Mean time for one message, in seconds."""
         return self._per_message_s
 
+    def wait_s(self, ahead: int) -> float:
+        """See `Worker`: none while a slot is free; what is gathered and what is called with comes before."""
+        if self._slots.free > 0:
+            return 0.0
+        return (ahead + len(self._batcher) + sum(map(len, self._under_way.values()))) * self._per_message_s
+
     async def _gather(self, *, is_open: bool) -> bool:
         """Take messages until a batch is due; returns whether more may come."""
         while is_open:

@@ -113,6 +113,10 @@ class ColumnWorker:
         """Mean time for one message, in seconds."""
         return self._per_message_s
 
+    def wait_s(self, ahead: int) -> float:
+        """See `Worker`."""
+        return (ahead + len(self._slice)) * self._per_message_s
+
     async def _work_on(self, messages: Messages) -> _Slice:
         outcome = _Slice(messages)
         if messages.facts:

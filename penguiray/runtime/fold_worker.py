@@ -70,6 +70,10 @@ class FoldWorker:
         """Mean time for one message, in seconds."""
         return self._per_message_s
 
+    def wait_s(self, ahead: int) -> float:
+        """See `Worker`."""
+        return ahead * self._per_message_s
+
     def _forget(self, call: int) -> None:
         """Drop a sum, or all sums of a process that has gone; messages that are still on their way make no new one."""
         ingress = ingress_of(root_of(call, 0))

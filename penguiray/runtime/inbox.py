@@ -53,6 +53,8 @@ class Inbox:
         self._quarantine: Quarantine[_Waiting] | None = Quarantine(on_suspect) if on_suspect is not None else None
         self._filled = asyncio.Event()
         self._is_closed = False
+        self.ahead = 0
+        """Messages that may be taken; in the moment in which a frame is said to be taken, those taken with it too."""
         self.is_paused = False
         """Whether nothing is given for now, as if no more would come, though frames may."""
         self.is_abandoned = False
@@ -75,6 +77,7 @@ class Inbox:
                 return
             waiting = rest
         self._lane(waiting).append(waiting)
+        self.ahead += len(waiting.messages.ids)
         self._filled.set()
 
     def _set_apart(self, quarantine: Quarantine[_Waiting], waiting: _Waiting) -> _Waiting | None:
@@ -95,6 +98,7 @@ class Inbox:
         waiting = None if self._quarantine is None else self._quarantine.known()
         if waiting is not None:
             self._lane(waiting).appendleft(waiting)
+            self.ahead += len(waiting.messages.ids)
             self._filled.set()
 
     def _lane(self, waiting: _Waiting) -> deque[_Waiting]:
@@ -130,7 +134,8 @@ class Inbox:
             lane.clear()
             for one in waiting:
                 if one.frame.kind.is_data:
-                    one.messages = one.messages.without(roots)
+                    before, one.messages = len(one.messages.ids), one.messages.without(roots)
+                    self.ahead -= before - len(one.messages.ids)
                 if one.frame.kind.is_data and not len(one.messages):
                     one.on_taken()
                 else:
@@ -207,9 +212,11 @@ class Inbox:
         messages = first.messages
         if first.frame.kind.is_data and len(messages) > limit:
             first.messages = messages.cut(limit, len(messages))
+            self.ahead -= limit
             return messages.cut(0, limit)
         lane.popleft()
         first.on_taken()
+        self.ahead -= len(messages.ids)
         return messages if first.frame.kind.is_data else Control(first.frame.kind, first.frame.call, messages)
 
 

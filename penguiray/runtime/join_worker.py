@@ -78,6 +78,10 @@ class JoinWorker:
         """Mean time for one message, in seconds."""
         return self._per_message_s
 
+    def wait_s(self, ahead: int) -> float:
+        """See `Worker`."""
+        return ahead * self._per_message_s
+
     async def _take(self) -> Messages | Control | None:
         """Wait for messages, but no longer than until a group is too old."""
         try:

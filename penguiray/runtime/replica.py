@@ -69,7 +69,7 @@ class Replica:
             transport: Carries its frames to the next stages.
             epoch: Epoch of the run.
             clock: Where time comes from.
-            rng: Jitter.
+            rng: Jitter, and draws among the replicas of the next stages.
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
             ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
@@ -88,7 +88,7 @@ class Replica:
         self._inbox = Inbox(one_of_a_key=overlaps and not gathers, on_suspect=None if gathers else self._begin)
         self.refused: Container[int] = ()
         """Epochs of senders that were replaced, of which nothing is taken."""
-        self.sender = Sender(transport, options, epoch=own_epoch or epoch, source=stage.index)
+        self.sender = Sender(transport, options, epoch=own_epoch or epoch, clock=clock, rng=rng, source=stage.index)
         """Links to the next stages; see `connect`."""
         self._counts = {node.name: NodeCount() for node in stage.nodes}
         self.outbox = Outbox(
@@ -263,8 +263,12 @@ class Replica:
         if self._cancelled.has_any and frame.kind.is_data:
             frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
 
+        came_at = self._clock.now()
+
         def taken() -> None:
-            on_taken(Feedback(sequence, self._built.worker.service_s, self._built.rest_s))
+            worker = self._built.worker
+            wait_s, held_s = worker.wait_s(self._inbox.ahead), self._clock.now() - came_at
+            on_taken(Feedback(sequence, worker.service_s, self._built.rest_s, wait_s, held_s))
 
         self._inbox.put(frame, taken)
 

@@ -82,6 +82,10 @@ class TaskWorker:
         """Mean time for one message with all slots in use, in seconds."""
         return self._call_s / self._slots.size
 
+    def wait_s(self, ahead: int) -> float:
+        """See `Worker`: none while a slot is free."""
+        return max(0, ahead + self._slots.taken - self._slots.size + 1) * self.service_s
+
     async def _may_take(self) -> None:
         """Wait for a free slot, for room in the outbox, and for parked messages to become fewer."""
         await self._bench.outbox.room()

@@ -63,6 +63,10 @@ class Worker(Protocol):
         """Mean time for one message with all slots in use, in seconds; 0 if none was worked on."""
         ...
 
+    def wait_s(self, ahead: int) -> float:
+        """Seconds until a message would begin that comes behind so many in the inbox; 0 while that is unknown."""
+        ...
+
 
 def item_of(messages: Messages, index: int) -> Item:
     """One message of many."""

@@ -447,6 +447,10 @@ class _Line:
         """See `Transport`; values have no size here."""
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        """See `Transport`; every other replica is on another host."""
+        return link.replica % 2 == 0
+
 
 def _lane(kind: Kind) -> str:
     """Frames of one lane do not overtake each other; see `CallTransport`."""

@@ -85,6 +85,10 @@ class MemoryPair:
         """See `Transport`; any size will do."""
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:  # noqa: ARG002 - there is but one process
+        """See `Transport`."""
+        return True
+
     def _pack(self, frame: Frame) -> Packed:
         known = self._known.setdefault(frame.link, set())
         return pack_frame(frame, known, now=self._clock.now(), inline_limit=self._inline_limit)
@@ -165,6 +169,10 @@ class FaultyTransport:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         """See `Transport`."""
         return self._inner.frame_bytes(stage, full_bytes)
+
+    def is_near(self, link: LinkId) -> bool:
+        """See `Transport`."""
+        return self._inner.is_near(link)
 
     def _release(self, link: LinkId) -> None:
         """Each frame's moment releases the oldest of its link, so no order is lost."""

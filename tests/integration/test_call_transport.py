@@ -41,7 +41,7 @@ def receiver() -> Any:
             frame, failure = unpack_frame(header, body, attachments, now=time.monotonic())
             self.may_take.acquire()
             self.taken.put((frame, failure))
-            return (frame.sequence, 0.0, 0.0), None
+            return (frame.sequence, 0.0), None
 
         @ray.method(concurrency_group="control")
         def take(self) -> Any:

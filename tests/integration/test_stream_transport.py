@@ -74,12 +74,12 @@ def receiver(door: Door) -> Any:
         @ray.method(concurrency_group="data")
         def receive(self, place: Place | None, header: bytes, body: bytes, *attachments: Any) -> Any:
             feedback, _ = self.intake.by_call(place, header, body, attachments)
-            return (feedback.sequence, feedback.service_s, feedback.rest_s), None
+            return (feedback.sequence, feedback.service_s), None
 
         @ray.method(concurrency_group="control")
         def receive_again(self, place: Place, sequence: int, header: bytes, body: bytes) -> Any:
             self.intake.by_call_again(place, header, body)
-            return (sequence, 0.0, 0.0), None
+            return (sequence, 0.0), None
 
         @ray.method(concurrency_group="peers")
         def take(self) -> Any:
@@ -126,6 +126,10 @@ class StreamPair:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return self.streams.frame_bytes(stage, full_bytes)
 
+    def is_near(self, link: LinkId) -> bool:
+        with self._lock:
+            return self.streams.is_near(link)
+
     def cut(self, link: LinkId, how: int) -> None:
         """Break a stream while both sides live: what is on its way may arrive or not."""
         stream = self.streams._ways[link].stream
@@ -169,6 +173,19 @@ class TestStreamTransport(TransportConformance):
         used = [link for link in (LinkId(0, 0), LinkId(0, 1)) if pair.streams.has_stream(link)]
         pair.close()
         assert used, "frames went by calls"
+
+
+def test_who_is_on_this_host_is_known_before_anything_was_sent_and_while_there_is_a_stream() -> None:
+    pair = StreamPair()
+    link = LinkId(0, 1)
+    assert pair.is_near(link)
+    pair.send(Frame(link, 1, 0, Kind.DATA, Messages([7], [1], ["value"])))
+    assert pair.take(link).messages.values == ["value"]
+    pair.wait_feedback(1)
+    (_, feedback), *_ = pair.feedback
+    assert feedback.sequence == 0
+    pair.close()
+    assert not pair.is_near(link)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -218,5 +235,5 @@ def test_a_frame_that_comes_too_early_does_not_keep_out_the_one_that_it_waits_fo
     assert [sequence for (sequence, *_), _ in ray.get(early, timeout=SAFETY_S)] == [2, 1]
     due = receive(0)
     assert [pair.take(link).messages.values for _ in range(3)] == [[0], [1], [2]]
-    assert ray.get(due, timeout=SAFETY_S) == ((0, 0.0, 0.0), None)
+    assert ray.get(due, timeout=SAFETY_S) == ((0, 0.0), None)
     pair.close()

@@ -122,13 +122,14 @@ def test_without_streams_the_call_that_brings_a_question_brings_its_answer_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where that takes no longer than a moment: on a busy host not each time."""
-    from penguiray.actors.calls import report_of
+    from penguiray.actors.calls import feedback_of, report_of
 
-    reports = list[bool]()
+    reports, were_late = list[bool](), list[bool]()
 
     def noted(answer: Any) -> Any:
         report = report_of(answer)
         reports.append(report is not None)
+        were_late.append(feedback_of(answer).late_s > 0)
         return report
 
     monkeypatch.setattr("penguiray.actors.engine.report_of", noted)
@@ -137,4 +138,5 @@ def test_without_streams_the_call_that_brings_a_question_brings_its_answer_back(
         while sum(reports) < 10 and time.monotonic() < end:
             assert run.ask(-2) == 2
         assert sum(reports) >= 10
+        assert all(were_late)
         assert sorted(run.map(range(-500, 0))) == list(range(1, 501))

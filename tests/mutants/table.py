@@ -33,6 +33,8 @@ CREDIT = ("unit/link/test_credit.py", "unit/link/test_sender.py")
 COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
 ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
+CHOICE = ("unit/link/test_choice.py", "unit/link/test_load.py", "unit/link/test_sharing.py")
+FEEDBACK = ("unit/runtime/test_feedback.py",)
 KEYS = ("unit/runtime/test_keys.py",)
 KEY_GROUPS = ("unit/link/test_key_groups.py",)
 PACE = ("unit/runtime/test_pace.py",)
@@ -76,8 +78,8 @@ MUTANTS = (
         "if self.messages_out == 0:", "if self.bytes_out < 0:", CREDIT,
     ),
     Mutant(
-        "credit", "no more frames ahead than are useful", "link/sender.py",
-        "or len(link.unanswered) >= FRAMES_AHEAD)", "or len(link.unanswered) > FRAMES_AHEAD)", SENDER,
+        "credit", "no more frames ahead than are useful", "link/lanes.py",
+        "len(self.unanswered) < FRAMES_AHEAD", "len(self.unanswered) <= FRAMES_AHEAD", SENDER,
     ),
     Mutant(
         "credit", "a frame keeps within the credit", "link/sender.py",
@@ -149,11 +151,35 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "idle replicas share what waits", "link/sender.py",
-        "-(-waiting // lane.idle) if only", "waiting if only", SENDER,
+        "-(-waiting // lane.idle) if", "waiting if", SENDER,
     ),
     Mutant(
-        "routing", "the least busy replica is chosen", "link/lanes.py",
-        "return min((link", "return max((link", SENDER,
+        "routing", "the better one of two is chosen", "link/choice.py",
+        "if rivals < least:", "if rivals > least:", CHOICE,
+    ),
+    Mutant(
+        "routing", "a replica on this host is among them", "link/choice.py",
+        "may) if near else None", "may) if not near else None", CHOICE,
+    ),
+    Mutant(
+        "routing", "who waited for others expects to wait again", "link/load.py",
+        "self._others_s += _NEWEST", "self._others_s += 0", CHOICE,
+    ),
+    Mutant(
+        "routing", "an answer that was kept back is not taken for one that came from afar", "link/load.py",
+        " - feedback.late_s", "", CHOICE,
+    ),
+    Mutant(
+        "routing", "a slow replica is tried again", "link/load.py",
+        "max(0.0, 1.0 - (now", "max(1.0, 1.0 - (now", CHOICE,
+    ),
+    Mutant(
+        "routing", "large payloads stay on their host", "link/load.py",
+        "if not self.is_near:", "if self.is_near:", CHOICE,
+    ),
+    Mutant(
+        "routing", "what is dropped is in nobody's way", "runtime/inbox.py",
+        "self.ahead -= before - len(one.messages.ids)", "pass", FEEDBACK,
     ),
     Mutant(
         "routing", "facts go with their messages", "link/message.py",
@@ -227,7 +253,8 @@ MUTANTS = (
     ),
     Mutant(
         "cancelling", "what waits is dropped", "runtime/inbox.py",
-        "one.messages = one.messages.without(roots)", "pass", ("unit/runtime/test_inbox.py",),
+        "before, one.messages = len(one.messages.ids), one.messages.without(roots)",
+        "before = len(one.messages.ids)", ("unit/runtime/test_inbox.py",),
     ),
     Mutant(
         "cancelling", "async code is cancelled", "runtime/task_worker.py",

@@ -12,7 +12,7 @@ import pytest
 import penguiray as pr
 from penguiray.actors.telling import Teller
 from penguiray.clock import SystemClock
-from penguiray.link.frame import Frame
+from penguiray.link.frame import Frame, LinkId
 from penguiray.link.ids import first_id, root_of
 from penguiray.link.report import Report
 from penguiray.link.wire import Packed, pack_report, unpack_report
@@ -33,6 +33,9 @@ class Nowhere:
 
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
+
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
 
 
 class Wire:

@@ -70,6 +70,16 @@ def said(explanation: Explanation, topic: str, subject: str) -> tuple[str, str, 
     return found.verdict, found.reason, found.origin
 
 
+def test_every_edge_between_stages_says_how_a_replica_is_chosen() -> None:
+    explanation = explained(first >> several >> second >> waiting, cpus=8)
+    verdict, reason, origin = said(explanation, "choice of replica", "several >> second")
+    assert (verdict, origin) == ("the better of a few, or that of the key", "decided")
+    assert "two that are drawn" in reason
+    assert "key" not in said(explanation, "choice of replica", "input >> first")[1]
+    assert said(explanation, "choice of replica", "second >> waiting")[0] == "the only one"
+    assert not [one for one in explanation.about("first >> several") if one.topic == "choice of replica"]
+
+
 def test_every_node_is_named_with_its_kind_and_where_it_was_written() -> None:
     model = pr.actor(Model)()
     text = str(explained(first >> several >> waiting >> model >> batched))

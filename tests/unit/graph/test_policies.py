@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 from dataclasses import fields
 from typing import Any
 
@@ -12,7 +13,7 @@ import penguiray as pr
 from penguiray.clock import SystemClock
 from penguiray.graph.policies import UNSET
 from penguiray.ingress.ingress import Ingress
-from penguiray.link.frame import Frame
+from penguiray.link.frame import Frame, LinkId
 
 
 @pr.node
@@ -32,10 +33,13 @@ class Nowhere:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
+
 
 def test_the_table_of_defaults() -> None:
     plan = pr.Flow(sync >> waiting).plan(cpus=4)
-    ingress = Ingress(plan, Nowhere(), epoch=1, clock=SystemClock())
+    ingress = Ingress(plan, Nowhere(), epoch=1, clock=SystemClock(), rng=random.Random(1))
     call = ingress.open_call(ordered=False, facts=None, wake=lambda: None)
     options = plan.options
     assert {option.name for option in fields(pr.NodeOptions) if getattr(pr.NodeOptions(), option.name) is UNSET} == {

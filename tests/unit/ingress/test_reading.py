@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -48,7 +49,9 @@ class Caller:
     def __init__(self, node: Graph[object, object], *, size: int = 0, retention_bytes: int = 1_000) -> None:
         self.size, self.frames = size, list[Frame]()
         options = pr.FlowOptions(retention_bytes=retention_bytes)
-        self.ingress = Ingress(pr.Flow(node, options=options).plan(), self, epoch=1, clock=SystemClock())
+        self.ingress = Ingress(
+            pr.Flow(node, options=options).plan(), self, epoch=1, clock=SystemClock(), rng=random.Random(1)
+        )
 
     def send(self, frame: Frame) -> int:
         self.frames.append(frame)
@@ -62,6 +65,9 @@ class Caller:
 
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
+
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
 
     def reads(self) -> Call:
         return self.ingress.open_call(ordered=False, facts=None, wake=lambda: None, window=1_000, reads=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -43,6 +44,9 @@ class Wire:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
+
 
 class Run:
     """Three replicas of a stage, all of which work; each has one of three inputs, which it has taken off its inbox."""
@@ -50,7 +54,7 @@ class Run:
     def __init__(self) -> None:
         self.plan = pr.Flow(three).plan(cpus=3)
         self.clock, self.wire = Clock(), Wire()
-        self.ingress = Ingress(self.plan, self.wire, epoch=1, clock=self.clock)
+        self.ingress = Ingress(self.plan, self.wire, epoch=1, clock=self.clock, rng=random.Random(1))
         self.recovery = Recovery(self.plan, self.ingress, threading.RLock(), self, self.clock)
         self.links = {A, B, C}
         self.created: list[tuple[LinkId, float]] = []

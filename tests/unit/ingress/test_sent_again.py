@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import penguiray as pr
+from penguiray.clock import SystemClock
 from penguiray.ingress.losses import Losses
 from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
@@ -49,13 +51,16 @@ class Wire:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
+
 
 class Driver:
     """The caller's side of a plan, whose three inputs are sent."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.wire, self.roots = plan, Wire(), roots_for(plan)
-        self.sender = Sender(self.wire, plan.options, epoch=1)
+        self.sender = Sender(self.wire, plan.options, epoch=1, clock=SystemClock(), rng=random.Random(1))
         self.sender.connect(0, 1)
         self.losses = Losses(plan, self.roots, self.sender, lambda roots: {})
         self.roots.announce(ROOTS, [[first_id(root, 0) for root in ROOTS]])

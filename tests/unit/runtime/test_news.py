@@ -27,6 +27,9 @@ class Nowhere:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
+
 
 def test_a_report_that_is_taken_when_the_next_suspect_begins_has_the_results_of_the_last() -> None:
     plan, roots = pr.Flow(same).plan(), [root_of(1, position) for position in range(3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import penguiray as pr
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
-from penguiray.link.frame import Feedback, Frame
+from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.sender import Sender
 from penguiray.plan.compile import compile_plan
 from penguiray.runtime.bound import Item
@@ -71,6 +72,9 @@ class Wire:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
+
 
 class Bench:
     """An outbox of `first`, which gives messages to `second`."""
@@ -82,7 +86,7 @@ class Bench:
         self.has_more = True
         plan = compile_plan(pr.Flow(first >> second).spec, cpus=1)
         options = FlowOptions(frame_messages=4)
-        sender = Sender(self.wire, options, epoch=1)
+        sender = Sender(self.wire, options, epoch=1, clock=self.clock, rng=random.Random(1))
         sender.connect(1, 1)
         self.outbox = Outbox(
             plan.stages[0],

@@ -26,6 +26,9 @@ class Nowhere:
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
         return full_bytes
 
+    def is_near(self, link: LinkId) -> bool:
+        return link.replica == 0
+
 
 def test_frames_of_an_old_epoch_are_answered_and_dropped() -> None:
     plan, root, taken = pr.Flow(same).plan(), root_of(1, 0), list[Feedback]()

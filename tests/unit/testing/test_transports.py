@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penguiray.clock import SystemClock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
@@ -124,7 +125,13 @@ def test_a_sender_over_late_links_sends_everything_once_and_gets_all_its_credit_
     seed: int, link_messages: int
 ) -> None:
     rng, pair, taken = random.Random(seed), FaultyPair(seed), list[int]()
-    sender = Sender(pair.transport, FlowOptions(link_messages=link_messages, frame_messages=3), epoch=1)
+    sender = Sender(
+        pair.transport,
+        FlowOptions(link_messages=link_messages, frame_messages=3),
+        epoch=1,
+        clock=SystemClock(),
+        rng=random.Random(1),
+    )
     sender.connect(0, 2)
     for number in range(30):
         sender.offer(0, 1, number, number, None)
