@@ -251,6 +251,10 @@ _RANGES: dict[str, str] = {
 }
 
 
+LINK_MESSAGES = 2_000
+"""`FlowOptions.link_messages` on a quick way, where it is unset: two full frames."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlowOptions:
     """Limits of a whole flow. The defaults are the safe choice; each says when to change it."""
@@ -259,12 +263,15 @@ class FlowOptions:
     """A buffer above this size travels through the object store, beside the frame's body instead of in it."""
     retention_bytes: int = 64 * 1024 * 1024
     """Most bytes that one sender keeps for messages that are not settled. Today it bounds what is in flight."""
-    link_messages: int = 2_000
-    """Messages of a priority that may be on the way to one replica. Smaller bounds memory, larger hides slow links."""
+    link_messages: int | None = None
+    """Messages of a priority that may be on the way to one replica. None: 2,000, and where a frame takes long to get
+    there as many as keep the replica busy meanwhile. Less bounds memory, and may leave it idle."""
     link_bytes: int = 16 * 1024 * 1024
-    """Bytes that may be on the way to one replica; one message always passes."""
+    """Bytes that may be on the way to one replica; one message always passes. More is of use on a way that is slow and
+    wide."""
     frame_messages: int = 1_000
-    """Most messages in one frame."""
+    """Most messages in one frame. Frames are smaller where 650 KB (90 KB by calls, if it would have less than 400), or
+    0.1 s of work, are less. Less spreads few messages over more replicas, and costs more frames."""
     max_message_bytes: int | None = None
     """Most bytes of one message between processes; a larger one fails. None: what Ray's smallest object store holds."""
     max_asks: int = 10_000

@@ -18,6 +18,10 @@ class Credit:
         self.bytes_out = 0
         """Bytes on the way."""
 
+    def widen(self, messages: int) -> None:
+        """Allow another number of messages from now on; what is on the way stays on it."""
+        self._messages_limit = messages
+
     def room(self) -> int:
         """Messages that may be sent now: 0 when either window is used up, at least 1 when nothing is on the way."""
         if self.messages_out == 0:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 
 from penguiray.clock import Clock
-from penguiray.graph.policies import FlowOptions
+from penguiray.graph.policies import LINK_MESSAGES, FlowOptions
 from penguiray.link.choice import better_of_two
 from penguiray.link.credit import Credit
 from penguiray.link.frame import SERVED, Feedback, Kind, LinkId
@@ -15,10 +15,8 @@ from penguiray.link.load import Load, SentFrame
 from penguiray.link.message import Facts, MessageQueue, Messages
 from penguiray.link.transport import Transport
 
-__all__ = ["FRAMES_AHEAD", "Lane", "Lanes", "Link"]
+__all__ = ["Lane", "Lanes", "Link"]
 
-FRAMES_AHEAD = 2
-"""Frames in flight on a link: one being worked on, one ready. More brought nothing in measurements."""
 FRAME_S = 0.1
 """Aim for the work in a frame, in seconds: a slow stage gets small frames, so that its replicas share evenly."""
 
@@ -44,7 +42,7 @@ class Link:
         """Whether it may have some of what waits: if nothing is on its way any, and a full frame ahead of need."""
         if not self.unanswered:
             return self.is_up
-        return waiting >= limit and len(self.unanswered) < FRAMES_AHEAD and self.is_up
+        return waiting >= limit and len(self.unanswered) < self.load.frames_ahead(limit) and self.is_up
 
     def on_the_way(self) -> Iterator[list[int]]:
         """Ids of the messages in each frame that its receiver has not taken."""
@@ -160,7 +158,7 @@ class Lanes:
         return self._lanes[kind]
 
     def _link(self, number: int) -> Link:
-        credit = Credit(self._options.link_messages, self._options.link_bytes)
+        credit = Credit(self._options.link_messages or LINK_MESSAGES, self._options.link_bytes)
         return Link(LinkId(self._stage, number), credit, self._loads[number], is_up=number not in self._down)
 
     def set_down(self, number: int, *, is_down: bool) -> None:
@@ -240,7 +238,11 @@ class Lanes:
             self.service_s = feedback.service_s
         if feedback.rest_s > 0:
             self.rest_s = feedback.rest_s
-        link.load.note_heard(feedback, frame, link.credit.messages_out, now)
+        load = link.load
+        load.note_heard(feedback, frame, link.credit.messages_out, now)
+        if load.is_slow and self._options.link_messages is None:
+            limit = self.frame_limit(link)
+            link.credit.widen(max(LINK_MESSAGES, limit * load.frames_ahead(limit)))
 
     @property
     def queued(self) -> int:

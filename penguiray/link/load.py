@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from penguiray.link.depth import FRAMES_AHEAD, frames_ahead, is_slow
 from penguiray.link.frame import Feedback
 
 __all__ = ["Load", "SentFrame"]
@@ -18,6 +19,8 @@ _AWAY_S = 0.0005
 """How long a frame is taken to be on its way to another host before that was measured, in seconds."""
 _AWAY_BYTES_PER_S = 1e9
 """How quickly bytes get to another host. If the network is quicker, large payloads stay here longer than they need."""
+_SURE = 8
+"""Answers after which the shortest round trip is taken for that of the way; less may be that of a busy process."""
 _NEWEST = 0.25
 """Weight of the newest answer in how long messages wait for those of others."""
 
@@ -43,16 +46,19 @@ class Load:
     counts how long frames had to wait for them lately.
     """
 
-    __slots__ = ("_free_at", "_heard_at", "_others_s", "is_near", "round_trip_s", "service_s")
+    __slots__ = ("_answers", "_free_at", "_heard_at", "_others_s", "is_near", "is_slow", "round_trip_s", "service_s")
 
     def __init__(self) -> None:
         self._free_at = self._others_s = 0.0
         self._heard_at = -math.inf
+        self._answers = 0
         self.service_s = 0.0
         """Its mean time for a message, in seconds; 0 while unknown."""
         self.round_trip_s = math.inf
         """Shortest time from sending a frame to hearing of it, less the time that the replica had it, in seconds: the
         shortest, since a busy process adds to it."""
+        self.is_slow = False
+        """Whether the way to it is a slow one, as far as is known."""
         self.is_near: bool | None = None
         """Whether it is on the sender's host; None while nobody has asked."""
 
@@ -65,8 +71,10 @@ class Load:
         service_s = feedback.service_s
         if service_s <= 0:  # it has done nothing yet, or says no more than that the frame is there
             return
+        self._answers += 1
         elapsed_s = now - frame.sent_at - feedback.late_s
         self.round_trip_s = min(self.round_trip_s, max(0.0, elapsed_s - feedback.held_s))
+        self.is_slow = self._answers >= _SURE and is_slow(self.round_trip_s)
         if frame.is_first:
             waited_s = max(0.0, elapsed_s - self.round_trip_s - (len(frame.ids) - 1) * service_s)
             self._others_s += _NEWEST * (waited_s - self._others_s)
@@ -81,6 +89,10 @@ class Load:
         if not self.is_near:
             away_s += bytes_each / _AWAY_BYTES_PER_S
         return wait_s + self._service(now, stage_s) + away_s
+
+    def frames_ahead(self, messages: int) -> int:
+        """Frames of so many messages that may be on their way to it."""
+        return frames_ahead(self.round_trip_s, messages * self.service_s) if self.is_slow else FRAMES_AHEAD
 
     def _service(self, now: float, stage_s: float) -> float:
         """Its time for a message: less of its own and more of its stage's, the longer nothing was heard of it."""

@@ -33,6 +33,7 @@ CREDIT = ("unit/link/test_credit.py", "unit/link/test_sender.py")
 COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
 ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
+DEPTH = ("unit/link/test_depth.py", "unit/link/test_load.py")
 CHOICE = ("unit/link/test_choice.py", "unit/link/test_load.py", "unit/link/test_sharing.py")
 FEEDBACK = ("unit/runtime/test_feedback.py",)
 KEYS = ("unit/runtime/test_keys.py",)
@@ -79,7 +80,23 @@ MUTANTS = (
     ),
     Mutant(
         "credit", "no more frames ahead than are useful", "link/lanes.py",
-        "len(self.unanswered) < FRAMES_AHEAD", "len(self.unanswered) <= FRAMES_AHEAD", SENDER,
+        "len(self.unanswered) < self.load", "len(self.unanswered) <= self.load", SENDER,
+    ),
+    Mutant(
+        "credit", "a slow way has more frames", "link/depth.py",
+        "1 + math.ceil(round_trip_s", "2 + 0 * math.ceil(round_trip_s", DEPTH,
+    ),
+    Mutant(
+        "credit", "a queue is no slow way", "link/load.py",
+        "min(self.round_trip_s, max(0.0, elapsed_s - feedback.held_s))", "elapsed_s", DEPTH,
+    ),
+    Mutant(
+        "credit", "on a slow way more messages may be under way", "link/lanes.py",
+        "link.credit.widen(max(LINK_MESSAGES, limit * load", "(max(LINK_MESSAGES, limit * load", DEPTH,
+    ),
+    Mutant(
+        "credit", "a number that was given holds on a slow way", "link/lanes.py",
+        "if load.is_slow and self._options.link_messages is None:", "if load.is_slow:", DEPTH,
     ),
     Mutant(
         "credit", "a frame keeps within the credit", "link/sender.py",

@@ -11,7 +11,7 @@ import pytest
 
 import penguiray as pr
 from penguiray.clock import SystemClock
-from penguiray.graph.policies import UNSET
+from penguiray.graph.policies import LINK_MESSAGES, UNSET
 from penguiray.ingress.ingress import Ingress
 from penguiray.link.frame import Frame, LinkId
 
@@ -54,7 +54,8 @@ def test_the_table_of_defaults() -> None:
     assert pr.NodeOptions().batch_or_none is None
     assert call.window.size == 4 * (4 * 1 + 1 * 32)
     assert (options.inline_limit_bytes, options.retention_bytes) == (64 * 1024, 64 * 1024 * 1024)
-    assert (options.link_messages, options.link_bytes, options.frame_messages) == (2_000, 16 * 1024 * 1024, 1_000)
+    assert (options.link_messages, LINK_MESSAGES) == (None, 2_000)
+    assert (options.link_bytes, options.frame_messages) == (16 * 1024 * 1024, 1_000)
     assert (options.max_hops, options.max_live_messages, options.report_after_s) == (32, 100_000, 30.0)
     assert pr.Batch() == pr.Batch(max_size=64, max_wait_s=0.01)
     assert pr.Retry() == pr.Retry(

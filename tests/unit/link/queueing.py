@@ -41,6 +41,7 @@ class _Waiting:
     messages: int
     came_at: float
     answer: Callable[[Feedback], None]
+    is_new: bool = True
 
 
 @dataclass
@@ -53,6 +54,8 @@ class Server:
     rng: random.Random | None = None
     """Makes calls take between half and twice their mean, and the mean that it says a little wrong. None: neither."""
     says_wait: bool = True
+    frame_s: float = 0.0
+    """What a frame takes besides its messages."""
     busy: int = 0
     busy_s: float = 0.0
     done: int = 0
@@ -69,9 +72,11 @@ class Server:
     def _work(self) -> None:
         while self.waiting and self.busy < self.calls:
             first = self.waiting[0]
-            first.messages -= 1
             self.busy += 1
             took_s = self.service_s * self.rng.choice((0.5, 0.5, 1.0, 2.0)) if self.rng else self.service_s
+            if first.is_new:
+                took_s, first.is_new = took_s + self.frame_s, False
+            first.messages -= 1
             self.busy_s += took_s
             self.events.after(took_s, self._end)
             if not first.messages:
@@ -103,6 +108,8 @@ class Net:
     away_s: float = 0.001
     """One way to the others, in seconds."""
     bytes_each: int = 100
+    frame_bytes: int = 90_000
+    """Aim for those of a frame."""
     arrived: int = 0
     misled: int = 0
     """Messages that came to a busy server while another one had nothing to do."""
@@ -131,7 +138,7 @@ class _End:
         return len(frame.messages) * self.net.bytes_each
 
     def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return 90_000
+        return self.net.frame_bytes
 
     def is_near(self, link: LinkId) -> bool:
         return self.net.near is None or link.replica in self.net.near

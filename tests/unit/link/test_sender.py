@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.graph.values import key_hash
+from penguiray.link.depth import FRAMES_AHEAD
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.key_groups import group_of, replica_of
-from penguiray.link.lanes import FRAMES_AHEAD
 from penguiray.link.message import Facts, Messages
 from penguiray.link.sender import Sender
 from penguiray.link.transport import FrameTooLarge
