@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import ray
 
 from penguiray.actors.door import Door
 from penguiray.clock import Clock
@@ -72,6 +73,8 @@ class Parcel:
     """See `wire.Packed`."""
     buffers: list[memoryview]
     """See `wire.Packed`."""
+    common: dict[Any, Any] | None
+    """See `Frame`."""
 
     @property
     def nbytes(self) -> int:
@@ -140,12 +143,12 @@ class CallTransport:
                 raise FrameTooLarge from error
             frame = frame_of_what_can_travel(frame, self._options.max_message_bytes, self._on_refused)
             packed = self._pack(frame, None)
-        return Parcel(frame.link, frame.sequence, frame.kind, *packed)
+        return Parcel(frame.link, frame.sequence, frame.kind, *packed, frame.common if packed[2] else None)
 
     def carry(self, parcel: Parcel, place: Place | None = None) -> None:
         """Send what was packed; `place` says where it stands if it may be overtaken, or overtakes."""
         method = _METHODS.get(parcel.kind.lane, "receive")
-        attachments = [np.frombuffer(buffer, dtype=np.uint8) for buffer in parcel.buffers]
+        attachments = [_attachment(buffer, parcel.common) for buffer in parcel.buffers]
         self._call(parcel.link, method, place, parcel.header, parcel.data, *attachments)
 
     def carry_again(self, parcel: Parcel, place: Place) -> None:
@@ -166,6 +169,17 @@ class CallTransport:
         known = self._known.setdefault((frame.link, frame.kind.lane), set())
         now, inline_limit = self._clock.now(), self._options.inline_limit_bytes
         return pack_frame(frame, known, now=now, inline_limit=inline_limit, limit=limit)
+
+
+def _attachment(buffer: memoryview, common: dict[Any, Any] | None) -> Any:
+    """A buffer as the argument of a call: as it is, or put in the store once for all frames that have it in common."""
+    array = np.frombuffer(buffer, dtype=np.uint8)
+    if common is None:
+        return array
+    place = array.__array_interface__["data"][0], array.nbytes
+    if place not in common:
+        common[place] = ray.put(array)
+    return common[place]
 
 
 _METHODS = {Kind.BACK: "receive_first", Kind.HIGH: "receive_first", Kind.LOW: "receive_low"}

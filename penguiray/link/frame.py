@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from penguiray.link.message import Messages
 
@@ -84,6 +84,9 @@ class Frame:
     """The messages; a control frame has one whose value is None, or none."""
     call: int = 0
     """The call that a control word speaks of."""
+    common: dict[Any, Any] | None = None
+    """Where a transport may keep what this frame has in common with others that are sent in the same moment, to several
+    stages; None where there is only one. It is gone when all are sent, and does not travel."""
 
 
 @dataclass(frozen=True, slots=True)

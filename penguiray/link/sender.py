@@ -27,7 +27,7 @@ __all__ = ["Sender"]
 class Sender:
     """Queues messages by stage, cuts frames, and keeps within the credit of each link. Its owner sees to threads."""
 
-    __slots__ = ("_clock", "_epoch", "_options", "_rng", "_source", "_stages", "_transport", "queued")
+    __slots__ = ("_clock", "_common", "_epoch", "_options", "_rng", "_source", "_stages", "_transport", "queued")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Sender:
         self._rng = rng
         self._epoch = epoch
         self._source = source
+        self._common: dict[Any, Any] | None = None
         self._stages: dict[int, Lanes] = {}
         self.queued = 0
         """Messages that wait here for their way on, for all stages together. Those on a way back are not counted."""
@@ -119,8 +120,12 @@ class Sender:
 
     def flush(self, *, full_only: bool = False) -> None:
         """Send all that the flush rule and the credit allow, or only what fills a frame and what is urgent."""
-        for to in self._stages.values():
-            self._flush(to, full_only=full_only)
+        self._common = {} if len(self._stages) > 1 else None
+        try:
+            for to in self._stages.values():
+                self._flush(to, full_only=full_only)
+        finally:
+            self._common = None
 
     def _flush(self, to: Lanes, *, full_only: bool = False) -> None:
         for lane in to:
@@ -198,6 +203,6 @@ class Sender:
 
     def _send(self, to: Lanes, lane: Lane, link: Link, kind: Kind, messages: Messages, call: int) -> int:
         sequence = to.next_sequence(link.id.replica)
-        sent = self._transport.send(Frame(link.id, self._epoch, sequence, kind, messages, call))
+        sent = self._transport.send(Frame(link.id, self._epoch, sequence, kind, messages, call, self._common))
         to.note_sent(lane, link, sequence, messages.ids, sent, self._clock.now())
         return sent
