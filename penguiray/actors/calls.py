@@ -15,8 +15,10 @@ from penguiray.actors.door import Door
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.codec import BodyTooLarge
+from penguiray.link.compression import LEAST_BYTES, Compression
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.order import Place
+from penguiray.link.squeezed import squeezed, trials_of
 from penguiray.link.transport import FrameTooLarge
 from penguiray.link.wire import Packed, Refused, frame_of_what_can_travel, pack_frame
 
@@ -105,6 +107,7 @@ class CallTransport:
         self._on_refused = on_refused
         self._actors: dict[LinkId, Any] = {}
         self._known: dict[tuple[LinkId, Kind], set[str]] = {}
+        self._far: dict[LinkId, Compression] = {}
 
     def is_current(self, link: LinkId, actor: Any) -> bool:
         """Whether an actor is a replica now, and not one before it."""
@@ -113,6 +116,7 @@ class CallTransport:
     def replace(self, link: LinkId, actor: Any) -> None:
         """Say which actor is a replica now."""
         self._actors[link] = actor
+        self._far.pop(link, None)
         for known in [known for known in self._known if known[0] == link]:
             del self._known[known]
 
@@ -145,20 +149,53 @@ class CallTransport:
             packed = self._pack(frame, None)
         return Parcel(frame.link, frame.sequence, frame.kind, *packed, frame.common if packed[2] else None)
 
-    def carry(self, parcel: Parcel, place: Place | None = None) -> None:
-        """Send what was packed; `place` says where it stands if it may be overtaken, or overtakes."""
+    def carry(self, parcel: Parcel, place: Place | None = None, *, is_near: bool = False) -> None:
+        """Send what was packed.
+
+        Args:
+            parcel: What is sent.
+            place: Where it stands if it may be overtaken, or overtakes.
+            is_near: Whether it stays on this host for sure.
+        """
         method = _METHODS.get(parcel.kind.lane, "receive")
+        if not is_near and parcel.nbytes >= LEAST_BYTES and self._options.compression is not None:
+            self._carry_far(parcel, method, place)
+            return
         attachments = [_attachment(buffer, parcel.common) for buffer in parcel.buffers]
         self._call(parcel.link, method, place, parcel.header, parcel.data, *attachments)
+
+    def _carry_far(self, parcel: Parcel, method: str, place: Place | None) -> None:
+        """Send what is large and may go to another host: compressed if it gets there sooner."""
+        way = self._far.get(parcel.link)
+        if way is None:
+            way = self._far[parcel.link] = Compression(self._options.compression)
+        packed: Packed = parcel.header, parcel.data, parcel.buffers
+        if way.wants_trial():
+            way.take_trials(trials_of(packed, self._clock.now))
+        sent_at, nbytes, common = self._clock.now(), parcel.nbytes, parcel.common
+        if way.codec is not None:
+            packed, common = squeezed(packed, way.codec), None
+            nbytes = len(packed[1]) + sum(part.nbytes for part in packed[2])
+        header, data, buffers = packed
+        attachments = [_attachment(buffer, common) for buffer in buffers]
+        self._call(parcel.link, method, place, header, data, *attachments).add_done_callback(
+            lambda done: self._note_arrived(way, nbytes, sent_at, done)
+        )
+
+    def _note_arrived(self, way: Compression, nbytes: int, sent_at: float, answer: Future[Any]) -> None:
+        if answer.exception() is None:
+            says = feedback_of(answer)
+            way.note_arrived(nbytes, sent_at, self._clock.now() - says.held_s - says.late_s)
 
     def carry_again(self, parcel: Parcel, place: Place) -> None:
         """Send what may have arrived already, or may stand before something that waits for it."""
         self._call(parcel.link, "receive_again", place, parcel.sequence, parcel.header, parcel.data)
 
-    def _call(self, link: LinkId, method: str, *arguments: Any) -> None:
+    def _call(self, link: LinkId, method: str, *arguments: Any) -> Future[Any]:
         actor = self._actors[link]
         answer: Future[Any] = getattr(actor, method).remote(*arguments).future()
         answer.add_done_callback(lambda done: self._on_answer(link, actor, done))
+        return answer
 
     def _limit(self, frame: Frame) -> int | None:
         """Most bytes of the frame: several messages together are no more than may be on the way to one replica."""

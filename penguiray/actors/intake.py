@@ -14,6 +14,7 @@ from penguiray.clock import Clock
 from penguiray.link.frame import Feedback, Frame
 from penguiray.link.ids import ingress_of
 from penguiray.link.order import InOrder, Place
+from penguiray.link.squeezed import whole
 from penguiray.link.wire import Bytes, Packed, sequence_in, unpack_frame
 from penguiray.link.words import Word
 from penguiray.runtime.replica import Replica
@@ -53,9 +54,10 @@ class Intake:
         self._order: InOrder[_Arrived] = InOrder()
 
     def by_call(
-        self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]
+        self, place: Place | None, header: Bytes, data: Bytes, attachments: Sequence[Any]
     ) -> tuple[Feedback, Packed | None]:
         """Take a frame in, from a thread that waits until it has left the inbox; it may bring a report back."""
+        header, data, attachments = whole(header, data, attachments)
         taken: Future[tuple[Feedback, Packed | None]] = Future()
 
         def answer(feedback: Feedback, report: Packed | None = None) -> None:

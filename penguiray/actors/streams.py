@@ -129,7 +129,7 @@ class StreamTransport:
             self._open(frame.link, way)
         place, stream = way.place(parcel.kind.lane), way.stream
         if place is None or stream is None or parcel.buffers or parcel.nbytes > MOST_BODY_BYTES:
-            self._calls.carry(parcel, place)
+            self._calls.carry(parcel, place, is_near=stream is not None)
         else:
             way.unanswered[parcel.sequence] = place, parcel
             stream.send(Word.FRAME, pack_place(place), *joined(parcel.header, parcel.data))

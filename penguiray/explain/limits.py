@@ -16,6 +16,17 @@ from penguiray.plan.plan import Plan
 __all__ = ["ask_statements", "credit_statements", "limit_statements", "order_statements", "window_statements"]
 
 
+_COMPRESSION = {
+    None: ("nothing is compressed on its way", "compression=None"),
+    "lz4": ("large frames to other hosts are compressed with lz4", "compression='lz4'"),
+    "zstd": ("large frames to other hosts are compressed with zstd", "compression='zstd'"),
+    "auto": (
+        "large frames to other hosts are compressed where they get there sooner",
+        "as the measured speed of the way and a sample of the payloads say; in a quick network they are not",
+    ),
+}
+
+
 def _origin(plan: Plan, *options: str) -> Origin:
     """Whether an option differs from its default; one that was set to the default cannot be told from it."""
     defaults = FlowOptions()
@@ -95,6 +106,7 @@ def credit_statements(plan: Plan) -> Iterator[Statement]:
         "credit", plan.name, f"buffers above {in_bytes(options.inline_limit_bytes)} go beside the frame",
         "on Ray the object store carries them", _origin(plan, "inline_limit_bytes"),
     )  # fmt: skip
+    yield Statement("credit", plan.name, *_COMPRESSION[options.compression], _origin(plan, "compression"))
 
 
 def limit_statements(plan: Plan) -> Iterator[Statement]:

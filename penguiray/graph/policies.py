@@ -285,11 +285,16 @@ class FlowOptions:
     streams: bool = True
     """Whether processes of one host talk over sockets, which takes a tenth of the time of Ray's calls. False: only by
     calls, as between hosts."""
+    compression: Literal["auto", "lz4", "zstd"] | None = "auto"
+    """How frames from 256 KiB on are compressed where they may go to another host. `auto`: as they get there soonest,
+    by the measured speed of the way and a sample, so not at all in a quick network. None: never."""
     report_after_s: float = 30.0
     """A call that takes longer is reported as a warning, and again each time that it has taken twice as long."""
 
     def __post_init__(self) -> None:
         for option in fields(self):
             value = getattr(self, option.name)
-            if option.name != "streams" and (value is not None or option.default is not None):
+            if option.name not in {"streams", "compression"} and (value is not None or option.default is not None):
                 _require(value is not None and value >= 1, "FlowOptions", f"{option.name} must be at least 1")
+        known = ("auto", "lz4", "zstd", None)
+        _require(self.compression in known, "FlowOptions", "compression must be 'auto', 'lz4', 'zstd' or None")

@@ -55,6 +55,8 @@ def shown(value: Any) -> str:
         return f"{value // 1024**2} MiB" if value >= 1024**2 else f"{value // 1024} KiB"
     if value is None:
         return "`None`"
+    if isinstance(value, str):
+        return f'`"{value}"`'
     if isinstance(value, tuple):
         return f"`({', '.join(one.__name__ for one in value)},)`"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
