@@ -59,6 +59,7 @@ TELLING = ("unit/actors/test_telling.py",)
 IN_TURN = ("unit/actors/test_in_turn.py",)
 HEDGING = ("unit/runtime/test_hedge.py",)
 RACE = ("unit/runtime/test_race.py",)
+COSTS = ("unit/test_costs.py",)
 
 MUTANTS = (
     # -- credit
@@ -649,5 +650,21 @@ MUTANTS = (
     Mutant(
         "streams", "a straight root is told of by the column as one by one", "ingress/roots.py",
         "if before is None or before & bit:", "if before is None:", COMPLETION,
+    ),
+    # -- costs
+    Mutant(
+        "costs", "a message takes no more steps in a replica than it needs", "runtime/column_worker.py",
+        "                append(call(value))",
+        "                append(call(value))\n                at = node.running", COSTS,
+    ),
+    Mutant(
+        "costs", "a message takes no more steps on the caller's side than it needs", "ingress/roots.py",
+        "            before = reported.get(root)",
+        "            before = reported.get(root) if root in reported else None", COSTS,
+    ),
+    Mutant(
+        "costs", "a message takes no more memory than it needs", "link/wire.py",
+        "    here = {root",
+        "    ids = list(map(int.__neg__, map(int.__neg__, ids)))\n    here = {root", COSTS,
     ),
 )  # fmt: skip
