@@ -29,7 +29,7 @@ from penguiray.local import LocalEngine
 from penguiray.plan.compile import compile_plan
 from penguiray.testing.virtual import VirtualClock
 
-__all__ = ["Cost", "measured"]
+__all__ = ["Cost", "calls_of", "measured", "ticking"]
 
 Cost = tuple[float, float]
 """Instructions, and blocks of memory."""
@@ -67,6 +67,22 @@ def passed_on_again(model: Small) -> Small:
 def is_counted(code: CodeType) -> bool:
     """Whether it is the package's."""
     return code.co_filename.startswith(PACKAGE) and not code.co_filename.startswith(NOT_COUNTED)
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    """Calls of functions of the package, generators that go on among them."""
+    count = 0
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call" and is_counted(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 if sys.version_info >= (3, 12):
