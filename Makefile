@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check interpreters slow seeds lossy mutants bench clean
+.PHONY: demo test check interpreters slow seeds lossy mutants mutation bench clean
 
 demo: $(VENV)/run ## The job that ships with penguiray: near-duplicate functions in Python's own library
 	$(BIN)/penguiray demo
@@ -32,6 +32,9 @@ lossy: $(VENV)/test ## Tens of thousands of random graphs whose replicas die, in
 
 mutants: $(VENV)/test ## Plant bugs one at a time; fails if the tests that need no Ray miss one
 	$(BIN)/python tests/mutants/run.py $(PARTS)
+
+mutation: $(VENV)/test ## Plant every small bug there is in a few files; fails if their unit tests miss too many
+	$(BIN)/python tests/mutants/sweep.py $(FILES)
 
 bench: $(VENV)/bench ## The workloads beside their peers; takes an hour or more
 	$(BIN)/python -m benchmarks.run

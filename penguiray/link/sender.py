@@ -127,7 +127,7 @@ class Sender:
         finally:
             self._common = None
 
-    def _flush(self, to: Lanes, *, full_only: bool = False) -> None:
+    def _flush(self, to: Lanes, *, full_only: bool) -> None:
         for lane in to:
             full = full_only and lane.kind is not Kind.HIGH
             while lane.waiting.ids and self._send_next(to, lane, lane.waiting, None, full_only=full):

@@ -65,3 +65,44 @@ def test_those_that_kill_are_found_and_no_others_however_many_die_with_them(seed
             replays.settle(live)
     assert killers <= dead
     assert losses < 10_000
+
+
+def test_a_suspect_is_given_up_on_when_three_replicas_died_while_they_were_at_it() -> None:
+    replays = Replays()
+    for losses in range(1, 4):
+        assert replays.lose([1, 2], covered=losses, losses=losses) == ([1, 2], [])
+        replays.blame(1)
+    assert replays.lose([1, 2], covered=4, losses=4) == ([2], [1])
+
+
+def test_an_input_that_goes_on_under_another_root_takes_its_history_with_it_and_leaves_the_others_theirs() -> None:
+    replays = Replays()
+    for losses in (1, 2, 3):
+        replays.lose([1, 2], covered=losses, losses=losses)
+        replays.blame(1)
+        replays.blame(2)
+    replays.rename(1, 11)
+    assert replays.suspects == {11, 2}
+    assert replays.lose([11, 2], covered=None, losses=4) == ([], []), "both were sent again before"
+    assert replays.lose([11, 2], covered=4, losses=4) == ([], [11, 2])
+    assert replays.lose([1], covered=4, losses=4) == ([1], [])
+    assert replays.suspects == {11, 2}
+
+
+def test_an_input_of_which_nothing_is_known_may_go_on_under_another_root() -> None:
+    replays = Replays()
+    replays.rename(1, 11)
+    assert replays.suspects == set()
+    assert replays.lose([11], covered=None, losses=1) == ([11], [])
+
+
+def test_only_inputs_that_are_done_are_forgotten() -> None:
+    replays = Replays()
+    for losses in (1, 2, 3):
+        replays.lose([1, 2], covered=losses, losses=losses)
+        replays.blame(1)
+        replays.blame(2)
+    replays.settle({2})
+    assert replays.suspects == {2}
+    assert replays.lose([1, 2], covered=None, losses=4) == ([1], [])
+    assert replays.lose([1, 2], covered=4, losses=4) == ([1], [2])

@@ -10,12 +10,13 @@ import pytest
 
 import penguiray as pr
 from penguiray.clock import SystemClock
+from penguiray.errors import ReplicaLost
 from penguiray.ingress.losses import Losses
 from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Frame, LinkId
-from penguiray.link.ids import child_id, first_id, root_of
+from penguiray.link.ids import child_id, first_id, next_attempt, root_of
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Plan
 
@@ -37,6 +38,7 @@ def several(x: int) -> Iterator[int]:
 
 STRAIGHT = pr.Flow(first >> second).plan()
 SPREAD = pr.Flow(first >> several).plan()
+UNSURE = pr.Flow(first.options(deterministic=False) >> several).plan()
 ROOTS = [root_of(1, position) for position in range(3)]
 
 
@@ -220,3 +222,154 @@ def test_a_message_that_is_parked_between_two_counts_had_come_to_its_join() -> N
     now = driver.losses.missing(set(others))
     assert driver.losses.recover(before, now, 1) == ([], []), "it was on its way at first, and is told of since"
     assert driver.losses.recover(now, driver.losses.missing(set(others)), 1) == (ROOTS[:1], [])
+
+
+def given_up(driver: Driver, root: int, stage: int = 1) -> str:
+    """What an input says that is given up on."""
+    failure = driver.losses.why_given_up(root, driver.plan.stages[stage])
+    error = failure.error.restore()
+    name = driver.plan.stages[stage].last.name
+    assert (failure.root, failure.message_id, failure.node, failure.attempt) == (root, 0, name, 1)
+    assert isinstance(error, ReplicaLost)
+    assert error.node == name
+    return str(error)
+
+
+def test_an_input_that_is_given_up_on_says_which_one_it_was_and_why() -> None:
+    lost = "of its call was lost with a replica of 'second'; "
+    driver = Driver(STRAIGHT)
+    assert given_up(driver, ROOTS[1]) == (
+        f"input 1 {lost}replicas die of it: 3 did so while they were at it, after it had been lost twice before"
+    )
+    assert given_up(driver, root_of(1, 7)) == f"input 7 {lost}it is the sum of a fold, which cannot be given again"
+    last = last_attempt(ROOTS[2])
+    driver.losses.keep([last], [["c"]])
+    assert given_up(driver, last) == f"input 2 {lost}it was sent again too often already"
+    plan = pr.Flow(first.options(delivery="at_most_once") >> second).plan()
+    assert given_up(Driver(plan), ROOTS[0]) == (
+        f"input 0 {lost}it is not sent again, since node 'first' is at_most_once; what it did has been done"
+    )
+
+
+def last_attempt(root: int) -> int:
+    """The root under which an input begins anew for the last time."""
+    while (anew := next_attempt(root)) is not None:
+        root = anew
+    return root
+
+
+def test_an_input_that_began_anew_too_often_is_given_up_on() -> None:
+    driver, last = Driver(UNSURE), last_attempt(ROOTS[0])
+    driver.roots.announce([last], [[at(last, 0)]])
+    driver.losses.keep([last], [["a"]])
+    assert driver.recover({at(root, 0) for root in ROOTS}) == (0, [last])
+
+
+def test_an_input_that_begins_anew_goes_on_under_another_root_alone() -> None:
+    driver, old = Driver(UNSURE), ROOTS[0]
+    others = {at(root, 0) for root in ROOTS[1:]}
+    assert driver.recover(others) == (1, [])
+    anew = next_attempt(old)
+    assert anew is not None
+    assert (old in driver.roots, anew in driver.roots) == (False, True)
+    assert (old in driver.losses, anew in driver.losses) == (False, True)
+    driver.sender.flush()
+    (frame,) = driver.wire.frames
+    assert (frame.messages.roots, frame.messages.ids, frame.messages.values) == ([anew], [at(anew, 0)], ["a"])
+    driver.arrive()
+    driver.wire.frames.clear()
+    assert driver.recover(others) == (1, []), "the second attempt was lost, too"
+    driver.sender.flush()
+    (frame,) = driver.wire.frames
+    third = next_attempt(anew)
+    assert frame.messages.roots == [third]
+    assert [fact.is_suspect for fact in frame.messages.facts.values()] == [True], "it was lost twice"
+    assert set(driver.roots) == {*ROOTS[1:], third}
+
+
+def test_where_inputs_are_not_kept_none_begins_anew_and_none_can_be_sent_again() -> None:
+    driver = Driver(UNSURE)
+    assert driver.losses.begin_anew
+    driver.losses = Losses(driver.plan, driver.roots, driver.sender, lambda roots: {}, keeps=False)
+    driver.losses.keep(ROOTS, [["a", "b", "c"]])
+    assert not driver.losses.begin_anew
+    assert [root in driver.losses for root in ROOTS] == [False] * 3
+    assert driver.recover({at(root, 0) for root in ROOTS[1:]}) == (0, ROOTS[:1])
+    assert driver.losses.is_new(1, ROOTS[0], at(ROOTS[0], 0, 1), 0)
+    assert driver.losses.is_new(1, ROOTS[0], at(ROOTS[0], 0, 1), 0), "nothing comes again where nothing is sent again"
+    driver.losses.note_failure(failed(ROOTS[0]), is_new=False)
+    assert isinstance(driver.losses.why_given_up(ROOTS[0], driver.plan.stages[0]).error.restore(), ReplicaLost)
+
+
+def failed(root: int) -> Failure:
+    return Failure(root, at(root, 0), "first", 1, CarriedError.of(KeyError("gone")))
+
+
+def test_a_message_that_fails_each_time_can_come_again() -> None:
+    driver = Driver(SPREAD)
+    driver.losses.note_failure(failed(ROOTS[0]), is_new=True)
+    driver.losses.note_failure(failed(ROOTS[0]), is_new=False)
+    assert driver.recover({at(root, 0) for root in ROOTS[1:]}) == (1, [])
+
+
+def test_a_failure_of_an_input_that_is_done_is_not_remembered() -> None:
+    driver = Driver(SPREAD)
+    driver.roots.drop(ROOTS[:1])
+    driver.losses.note_failure(failed(ROOTS[0]), is_new=False)
+    assert "replicas die of it" in given_up(driver, ROOTS[0])
+
+
+@pytest.mark.parametrize("ends", ["one by one", "all"])
+def test_nothing_is_remembered_of_an_input_that_is_done(ends: str) -> None:
+    driver, root = Driver(SPREAD), ROOTS[0]
+    message = at(root, 0, 1)
+    assert driver.losses.is_new(1, root, message, 0)
+    driver.losses.note_failure(failed(root), is_new=False)
+    driver.losses.note_failure(failed(ROOTS[1]), is_new=True)
+    if ends == "all":
+        driver.losses.clear()
+    else:
+        driver.losses.forget(ROOTS)
+    assert [root in driver.losses for root in ROOTS] == [False] * 3
+    assert driver.losses.is_new(1, root, message, 0), "what came before is nobody's"
+    assert given_up(driver, root).endswith("it is the sum of a fold, which cannot be given again")
+    driver.losses.note_failure(failed(ROOTS[1]), is_new=False)
+    assert driver.losses.why_given_up(ROOTS[1], SPREAD.stages[1]).error.type_name == "builtins.KeyError"
+
+
+def test_inputs_are_kept_with_all_their_values_or_not_at_all() -> None:
+    driver = Driver(STRAIGHT)
+    for columns in ([["a"]], [["a", "b"], ["c"]], [["a", "b"], ["c", "d", "e"]]):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            driver.losses.keep(ROOTS[:2], columns)
+
+
+def test_an_input_that_ended_between_two_counts_and_what_follows_is_left_alone() -> None:
+    driver = Driver(SPREAD)
+    missing = driver.losses.missing({at(root, 0) for root in ROOTS[1:]})
+    driver.roots.drop(ROOTS[:1])
+    assert driver.losses.recover(missing, missing, 1) == ([], [])
+
+
+def test_when_the_last_suspect_is_done_nothing_is_said_about_the_others() -> None:
+    driver, message = Driver(STRAIGHT), at(ROOTS[0], 0)
+    everything = {at(root, 0) for root in ROOTS}
+    for _ in range(2):
+        assert driver.recover(everything - {message}) == (1, [])
+        driver.arrive()
+    driver.roots.drop(ROOTS[:1])
+    assert driver.recover(everything) == (0, [])
+    driver.wire.frames.clear()
+    assert driver.recover({at(ROOTS[2], 0)}) == (1, [])
+    driver.sender.flush()
+    assert [(frame.messages.roots, dict(frame.messages.facts)) for frame in driver.wire.frames] == [([ROOTS[1]], {})]
+
+
+def test_a_loss_counts_unless_the_replica_was_ended_by_us() -> None:
+    losses = Driver(STRAIGHT).losses
+    assert losses.count == 0
+    losses.note_loss(LinkId(0, 0), by_us=True)
+    assert losses.count == 0
+    losses.note_loss(LinkId(0, 0), by_us=False)
+    losses.note_loss(LinkId(1, 0), by_us=False)
+    assert losses.count == 2

@@ -70,3 +70,33 @@ def test_calls_do_not_meet_however_many_there_are() -> None:
     assert len({first_id(root, 0) for root in roots}) == len(roots)
     call = [root_of(7, position) for position in range(3)]
     assert first_ids(call, 0) == [first_id(root, 0) for root in call]
+
+
+def test_ids_are_of_the_field_of_the_prime_so_they_fit_in_61_bits() -> None:
+    prime = 2**61 - 1
+    parents = [child_id(root_of(1, position), 0) for position in range(50)]
+    for parent in parents:
+        assert 0 <= parent < prime
+        assert child_id(parent + prime, 3, 4) == child_id(parent, 3, 4)
+        assert child_id(parent, 3, 4 + prime) == child_id(parent, 3, 4)
+
+
+def test_processes_that_attach_have_numbers_of_their_own_within_the_field_and_none_has_that_of_the_first() -> None:
+    epochs = (0, 1, 2, 1_700_000_000_000_000_000, 1_700_000_000_000_000_001)
+    numbers = [ingress_number(epoch, count) for epoch in epochs for count in range(100)]
+    assert len(set(numbers)) == len(numbers)
+    assert all(0 < number < 2**61 - 1 for number in numbers)
+
+
+@given(ingress=st.integers(0, 2**61), call=st.integers(0, 2**40 - 1), position=st.integers(0, 2**40 - 1))
+def test_a_root_says_which_process_sent_it_up_to_the_last_of_its_calls(ingress: int, call: int, position: int) -> None:
+    assert ingress_of(root_of(first_call(ingress) + call, position)) == ingress
+    assert first_call(ingress + 1) == first_call(ingress) + 2**40
+
+
+def test_a_text_that_is_no_trace_id_of_ours_speaks_of_no_input() -> None:
+    root = root_of(5, 7)
+    trace = trace_id_of(9, root)
+    assert root_of_trace(9, trace) == root
+    others = ["", "mine", trace[:-1], trace + "0", trace[:16], trace[:16] + "z" * 16, "f" * 32, trace_id_of(10, root)]
+    assert [root_of_trace(9, other) for other in others] == [None] * len(others)

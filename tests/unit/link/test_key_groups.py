@@ -27,6 +27,7 @@ def test_a_key_always_has_the_same_one_of_the_replicas(key: int, replicas: int) 
 
 def test_every_process_finds_the_same_replica() -> None:
     """A table that changed would send the keys of a flow under way to two replicas: it is pinned."""
+    assert [group_of(key) for key in (0, 4_095, 4_096, 2**63 - 1)] == [0, 4_095, 0, 4_095]
     assert [replica_of(group, 5) for group in range(12)] == [2, 1, 1, 1, 1, 0, 4, 0, 4, 4, 1, 3]
     code = "from penguiray.link.key_groups import replica_of; print([replica_of(group, 7) for group in range(100)])"
     seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -62,3 +62,37 @@ def test_a_message_that_was_finished_is_not_parked_by_a_report_that_comes_again(
     ledger.finish(1, [])
     ledger.park(1, 5)
     assert ledger.is_done
+
+
+def test_a_child_that_waits_at_a_join_before_its_parent_is_reported_is_not_opened() -> None:
+    ledger = Ledger([1])
+    ledger.park(2, 5)
+    ledger.finish(1, [2])
+    assert (ledger.open, ledger.stuck_at, ledger.is_done) == (set(), 5, False)
+
+
+def test_what_waits_of_one_root_says_nothing_about_another() -> None:
+    one, other = Ledger([1]), Ledger([2])
+    one.park(1, 5)
+    assert other.parked == {}
+    assert Ledger([3]).parked == {}
+    one.park(4, 6)
+    assert one.parked == {1: 5, 4: 6}
+
+
+def test_what_is_unfinished_has_another_mark_when_it_is_parked_and_none_when_it_is_finished() -> None:
+    ledger = Ledger([1, 2, 3])
+    assert dict(ledger.unfinished()) == {1: 1, 2: 2, 3: 3}
+    ledger.park(2, 5)
+    ledger.finish(3, [])
+    marks = dict(ledger.unfinished())
+    assert marks.keys() == {1, 2}
+    assert marks[1] == 1
+    assert marks[2] not in {1, 2, 3}
+
+
+def test_a_ledger_remembers_all_messages_whatever_became_of_them() -> None:
+    ledger = Ledger([1, 2, 3])
+    ledger.park(2, 5)
+    ledger.finish(3, [4, 5])
+    assert len(ledger) == 5

@@ -18,6 +18,7 @@ def test_each_lane_gives_its_items_once_and_in_order_as_far_as_none_is_missing(a
         assert order.has_come(place) == (place in came)
         if place in came:
             continue
+        assert order.is_due(place) == (place.number == len(given_so_far.get(place[:2], [])))
         came.add(place)
         for due in order.arrive(place, place):
             given_so_far.setdefault(due[:2], []).append(due.number)
@@ -26,3 +27,14 @@ def test_each_lane_gives_its_items_once_and_in_order_as_far_as_none_is_missing(a
             numbers = {place.number for place in came if place[:2] == (sender, lane)}
             whole = next(number for number in range(7) if number not in numbers)
             assert given_so_far.get((sender, lane), []) == list(range(whole))
+
+
+def test_what_came_too_early_is_given_with_what_it_waited_for_and_the_next_is_due_after_it() -> None:
+    order: InOrder[str] = InOrder()
+    assert order.arrive(Place(0, 0, 2), "third") == []
+    assert order.arrive(Place(0, 0, 1), "second") == []
+    assert order.arrive(Place(0, 0, 0), "first") == ["first", "second", "third"]
+    assert [order.has_come(Place(0, 0, number)) for number in range(4)] == [True, True, True, False]
+    assert order.arrive(Place(0, 0, 4), "fifth") == []
+    assert order.is_due(Place(0, 0, 3))
+    assert order.arrive(Place(0, 0, 3), "fourth") == ["fourth", "fifth"]

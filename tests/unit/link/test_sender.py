@@ -155,6 +155,24 @@ def test_bytes_bound_a_frame_once_their_size_is_known() -> None:
     assert wire.sizes == [1, 3]
 
 
+class Generous(Recording):
+    """Lets frames grow where a full one would have much."""
+
+    def frame_bytes(self, stage: int, full_bytes: float) -> float:
+        return 90_000 if full_bytes < 400_000 else 650_000
+
+
+def test_how_large_a_frame_may_grow_follows_the_bytes_that_a_full_one_would_have() -> None:
+    for frame_messages, size in ((30, 9), (39, 9), (40, 40), (100, 65)):
+        wire = Generous(bytes_each=10_000)
+        sender = made(wire, frame_messages=frame_messages)
+        offer(sender, 0)
+        sender.flush()
+        offer(sender, *range(1, 200))
+        sender.flush()
+        assert wire.sizes == [1, size]
+
+
 def test_a_frame_that_is_too_large_goes_in_parts_and_nothing_of_it_is_lost() -> None:
     wire = Recording(bytes_each=50_000_000, most=100_000_000)
     sender = made(wire, link_bytes=100_000_000)
@@ -347,12 +365,23 @@ def test_a_lost_replica_gets_nothing_its_neighbours_get_all_and_what_was_on_its_
     answer(sender, other)
     offer(sender, *range(4, 8))
     sender.flush()
+    assert sender.queued == 0, "the other one is idle"
     sender.control(Kind.END, 0, call=1)
     assert {frame.link for frame in wire.frames[2:]} == {other.link}
     sender.set_down(lost.link, is_down=False)
     offer(sender, *range(8, 30))
     sender.flush()
     assert lost.link in {frame.link for frame in wire.frames[4:]}
+
+
+def test_full_frames_go_ahead_to_a_busy_replica_whose_neighbour_is_lost() -> None:
+    for lost in (0, 1):
+        wire = Recording()
+        sender = made(wire, replicas=2)
+        sender.set_down(LinkId(0, lost), is_down=True)
+        offer(sender, *range(30))
+        sender.flush()
+        assert [(frame.link.replica, len(frame.messages)) for frame in wire.frames] == [(1 - lost, 10)] * FRAMES_AHEAD
 
 
 def test_where_every_replica_is_lost_messages_wait_also_those_with_a_key_and_those_with_a_priority() -> None:
@@ -369,3 +398,165 @@ def test_where_every_replica_is_lost_messages_wait_also_those_with_a_key_and_tho
     while sender.queued:
         answer(sender, wire.frames[-1])
     assert sorted(number for frame in wire.frames for number in frame.messages.ids) == [0, 1, 2]
+
+
+def test_many_messages_about_which_nothing_is_said_are_sent_in_their_order() -> None:
+    wire = Recording()
+    sender = made(wire)
+    sender.offer_all(0, Messages([1, 1, 2], [10, 11, 12], ["a", "b", "c"]))
+    assert sender.queued == 3
+    sender.flush()
+    (frame,) = wire.frames
+    assert (frame.messages.roots, frame.messages.ids, frame.messages.values) == (
+        [1, 1, 2],
+        [10, 11, 12],
+        ["a", "b", "c"],
+    )
+    assert frame.messages.source == -1, "the caller sends where nothing else is said"
+
+
+def test_a_frame_says_which_stage_sent_it() -> None:
+    wire = Recording()
+    sender = made(wire)
+    sender._source = 3
+    offer(sender, 0)
+    sender.flush()
+    assert [frame.messages.source for frame in wire.frames] == [3]
+
+
+def test_urgent_messages_among_others_are_told_apart_whichever_comes_first() -> None:
+    urgent, usual = Facts(headers={"priority": "high"}), Facts("trace")
+    for said in ({1: urgent, 2: usual}, {2: usual, 1: urgent}):
+        wire = Recording()
+        sender = made(wire)
+        sender.offer_all(0, Messages([1, 2, 3], [1, 2, 3], [1, 2, 3], said))
+        sender.flush()
+        assert [(frame.kind, frame.messages.ids) for frame in wire.frames] == [(Kind.HIGH, [1]), (Kind.DATA, [2, 3])]
+
+
+def test_a_way_back_has_one_lane_however_urgent_a_message_is() -> None:
+    wire = Recording()
+    sender = made(wire)
+    sender.connect(1, 1, is_back=True)
+    sender.offer(1, 1, 1, 1, Facts(headers={"priority": "high"}))
+    sender.flush()
+    assert [frame.kind for frame in wire.frames] == [Kind.BACK]
+
+
+def test_what_waits_for_a_way_back_has_no_weight_and_can_be_dropped() -> None:
+    wire = Recording(bytes_each=10)
+    sender = made(wire)
+    sender.connect(1, 1, is_back=True)
+    for number in range(3):
+        sender.offer(1, number, number, number, None)
+        sender.flush()
+    assert (sender.queued, sender.queued_bytes, sender.has_waiting) == (0, 0, True)
+    sender.drop({1, 2})
+    assert (sender.queued, sender.has_waiting) == (0, False)
+
+
+def test_a_control_word_may_bring_a_message() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2)
+    sender.control(Kind.END, 0, call=5, messages=Messages([1], [10], [None]))
+    sender.control(Kind.FORGET, 0, call=6)
+    assert [(frame.kind, frame.call, frame.messages.ids) for frame in wire.frames] == [
+        (Kind.END, 5, [10]), (Kind.END, 5, [10]), (Kind.FORGET, 6, []), (Kind.FORGET, 6, []),
+    ]  # fmt: skip
+
+
+def test_a_busy_replica_gets_only_full_frames_while_more_will_come() -> None:
+    wire = Recording()
+    sender = made(wire)
+    offer(sender, *range(9))
+    sender.flush(full_only=True)
+    assert wire.sizes == []
+    offer(sender, 9)
+    sender.flush(full_only=True)
+    assert wire.sizes == [10]
+    offer(sender, 10)
+    sender.flush(full_only=True)
+    assert wire.sizes == [10]
+
+
+def test_messages_of_a_key_are_not_shared_out_and_gather_while_their_replica_is_busy() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=3)
+    for number in range(4):
+        sender.offer(0, 1, number, number, None, None, 7)
+    sender.flush()
+    assert wire.sizes == [4]
+    for number in range(4, 13):
+        sender.offer(0, 1, number, number, None, None, 7)
+        sender.flush()
+    assert wire.sizes == [4]
+    sender.offer(0, 1, 13, 13, None, None, 7)
+    sender.flush()
+    assert wire.sizes == [4, 10], "a full frame goes ahead"
+    assert len({frame.link for frame in wire.frames}) == 1
+
+
+def test_the_mean_size_of_messages_follows_their_sizes_slowly_and_the_largest_stage_counts() -> None:
+    wire = Recording(bytes_each=40)
+    sender = made(wire)
+    assert (sender.mean_bytes(0), sender.most_bytes_each) == (0.0, 0.0)
+    offer(sender, 0, 1)
+    sender.flush()
+    assert sender.mean_bytes(0) == 40
+    wire.bytes_each = 80
+    offer(sender, 2)
+    answer(sender, wire.frames[0])
+    assert sender.mean_bytes(0) == 50, "a quarter of the way"
+    sender.connect(1, 1)
+    assert (sender.mean_bytes(1), sender.most_bytes_each) == (0.0, 50)
+    wire.bytes_each = 10
+    sender.offer(1, 1, 1, 1, None)
+    sender.flush()
+    assert (sender.mean_bytes(1), sender.most_bytes_each) == (10, 50)
+    sender._stages.clear()
+    assert sender.most_bytes_each == 0.0, "a stage that leads to none"
+
+
+def test_a_replica_that_has_done_nothing_yet_does_not_make_a_slow_stage_quick() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2, frame_messages=1_000)
+    offer(sender, 0, 1)
+    sender.flush()
+    offer(sender, *range(2, 50))
+    slow, new = wire.frames
+    sender.take_credit(slow.link, Feedback(slow.sequence, 0.05))
+    sender.take_credit(new.link, Feedback(new.sequence, 0.0))
+    sender.flush()
+    assert max(wire.sizes) == 2
+
+
+def test_the_links_of_a_stage_can_be_looked_at() -> None:
+    wire = Recording()
+    sender = made(wire, replicas=2)
+    assert sender.main_lane(0).idle == 2
+    offer(sender, 0)
+    sender.flush()
+    assert sender.main_lane(0).idle == 1
+    answer(sender, wire.frames[0])
+    assert sender.main_lane(0).idle == 2
+
+
+def test_what_a_message_takes_to_its_end_is_what_the_quickest_way_forward_last_said() -> None:
+    wire = Recording()
+    assert Sender(wire, FlowOptions(), epoch=7, clock=Still(), rng=random.Random(1)).rest_s == 0.0, (
+        "nothing lies behind it"
+    )
+    sender = made(wire)
+    assert sender.rest_s == 0.0, "nobody has said anything yet"
+    sender.connect(1, 1)
+    sender.connect(2, 1, is_back=True)
+    for stage in range(3):
+        sender.offer(stage, 1, stage, stage, None)
+    sender.flush()
+    for frame, rest_s in zip(wire.frames, (0.5, 0.25, 0.125), strict=True):
+        sender.take_credit(frame.link, Feedback(frame.sequence, 0.0, rest_s))
+    assert sender.rest_s == 0.25
+    sender.offer(1, 1, 3, 3, None)
+    sender.flush()
+    sender.take_credit(wire.frames[-1].link, Feedback(wire.frames[-1].sequence, 0.0))
+    assert sender.rest_s == 0.25, "a replica that knows nothing yet says nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import random
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from penguiray.graph.values import key_hash
 from penguiray.link.frame import Frame, Kind, LinkId
 from penguiray.link.message import Messages
 from penguiray.runtime.inbox import Inbox
+from penguiray.runtime.keys import KeyGate
 
 
 class Colour(enum.StrEnum):
@@ -72,12 +74,16 @@ def test_many_that_wait_for_a_key_keep_the_credit_of_their_frame(monkeypatch: py
     assert (taken_ids(inbox), taken) == ([7], [0])
 
 
-@given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=8), max_size=8), st.randoms(use_true_random=False))
-def test_whatever_ends_when_each_key_is_worked_on_in_order_and_nothing_is_lost(frames: list[list[int]], rng) -> None:  # type: ignore[no-untyped-def]
+@given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=8), max_size=8), st.integers(0, 2**32))
+def test_whatever_ends_when_each_key_is_worked_on_in_order_and_nothing_is_lost(
+    frames: list[list[int]], seed: int
+) -> None:
     inbox, taken, seen, at_work = Inbox(one_of_a_key=True), list[int](), list[int](), list[int]()
     keys: dict[int, int] = {}
-    rest, number = list(enumerate(frames)), 0
+    rest, number, steps, rng = list(enumerate(frames)), 0, 0, random.Random(seed)
     while rest or at_work or not inbox.is_empty:
+        steps += 1
+        assert steps < 10_000, "a message is never given"
         step = rng.randrange(3)
         if step == 0 and rest:
             sequence, drawn = rest.pop(0)
@@ -107,3 +113,48 @@ def test_equal_keys_have_one_hash_in_every_process_and_others_another() -> None:
     assert all(0 <= one < 2**63 for one in hashes)
     with pytest.raises(TypeError, match="not a list"):
         key_hash(["a"])  # type: ignore[arg-type]
+
+
+def entered(gate: KeyGate[str], *messages: tuple[int, int, int]) -> list[bool]:
+    """Have messages, each with its root, its id and its key, enter, or wait under the name of its id."""
+    let_in = []
+    for root, message_id, key in messages:
+        let_in.append(gate.enter(root, message_id, key))
+        if not let_in[-1]:
+            gate.hold(root, message_id, key, str(message_id))
+    return let_in
+
+
+def test_a_key_that_is_free_again_can_be_taken_again() -> None:
+    gate = KeyGate[str]()
+    for message_id in range(3):
+        assert entered(gate, (9, message_id, 5)) == [True]
+        assert gate.leave(message_id) is None
+    assert gate.leave(7) is None, "one that has no key"
+
+
+def test_a_gate_knows_who_has_entered_and_who_waits() -> None:
+    gate = KeyGate[str]()
+    assert entered(gate, (1, 10, 5), (2, 20, 5), (3, 30, 6), (4, 40, 5)) == [True, False, True, False]
+    assert (gate.entered(), list(gate.waiting()), len(gate)) == ([(1, 10), (3, 30)], ["20", "40"], 2)
+    assert gate.at_work({1, 2}) == [10]
+    assert gate.leave(10) == "20"
+    assert (gate.entered(), list(gate.waiting()), len(gate)) == ([(3, 30), (2, 20)], ["40"], 1)
+    assert gate.at_work({2, 3, 4}) == [30, 20]
+
+
+def test_what_waits_of_inputs_that_were_given_up_is_taken_out_and_the_others_keep_their_order() -> None:
+    gate = KeyGate[str]()
+    entered(gate, (1, 10, 5), (2, 20, 5), (3, 30, 5), (2, 21, 5), (4, 40, 5), (6, 60, 6), (2, 22, 6))
+    assert gate.drop({1, 2}) == ["20", "21", "22"]
+    assert (list(gate.waiting()), len(gate)) == (["30", "40"], 2)
+    assert [gate.leave(message_id) for message_id in (10, 30, 40, 60)] == ["30", "40", None, None]
+    assert (gate.entered(), len(gate)) == ([], 0)
+
+
+def test_ids_of_messages_that_wait_are_held_until_they_are_given() -> None:
+    inbox = Inbox(one_of_a_key=True)
+    inbox.put(keyed(0, 1, 4, 2, keys=3), lambda: None)
+    assert sorted(inbox.held()) == [1, 2, 4]
+    assert taken_ids(inbox) == [1, 2]
+    assert sorted(inbox.held()) == [4]
