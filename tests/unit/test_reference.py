@@ -1,4 +1,4 @@
-"""The tables of the README say what the code says."""
+"""The guide and the reference say what the code says."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from penguiray.plan.compile import ASYNC_CONCURRENCY
 from penguiray.runtime import batch_size, hedge
 from penguiray.runtime.limit import MOST_CALLS
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE, REFERENCE = ((DOCS / name).read_text(encoding="utf-8") for name in ("guide.md", "reference.md"))
 
 
 def rows_under(heading: str) -> list[list[str]]:
     """Cells of the first table under a heading, without its head."""
-    section = re.split(rf"^#+ {re.escape(heading)}$", README, flags=re.MULTILINE)[1]
+    section = re.split(rf"^#+ {re.escape(heading)}$", REFERENCE, flags=re.MULTILINE)[1]
     lines = re.split(r"^#+ ", section, flags=re.MULTILINE)[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
     return rows[2:]
@@ -46,7 +47,7 @@ def field_texts(cls: type) -> Iterator[tuple[str, str]]:
 
 
 def shown(value: Any) -> str:
-    """A default as the README writes it."""
+    """A default as the reference writes it."""
     if value is MISSING:
         return "none"
     if isinstance(value, bool):
@@ -98,7 +99,7 @@ def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
     texts = dict(field_texts(pr.NodeOptions))
     assert f"1 for sync functions, {ASYNC_CONCURRENCY} for async ones" in texts["concurrency"]
     assert f"up to {MOST_CALLS:,}" in texts["concurrency"]
-    assert f"begins with {ASYNC_CONCURRENCY} calls" in README
+    assert f"begins with {ASYNC_CONCURRENCY} calls" in REFERENCE
     (about,) = [row[2] for row in rows_under("Arguments of a call") if row[0] == "`window`"]
     assert f"{ingress.WINDOW_PER_CALL} times the concurrency of the flow" in about
     assert f"within {window._GROW_S:g} s" in about
@@ -107,7 +108,7 @@ def test_the_numbers_that_penguiray_chooses_are_those_of_the_code() -> None:
 
 
 def test_the_numbers_of_automatic_batches_are_those_of_the_code() -> None:
-    text = " ".join(README.split())
+    text = " ".join(REFERENCE.split())
     assert f"at {batch_size.MOST_MESSAGES:,} messages, or where a call would take more than" in text
     assert f"more than {batch_size.LONGEST_CALL_S:g} s, or twice what one message takes alone" in text
     assert batch_size.SLOWER_THAN_ALONE == 2.0
@@ -117,7 +118,7 @@ def test_the_numbers_of_automatic_batches_are_those_of_the_code() -> None:
 
 
 def test_the_numbers_of_second_calls_are_those_of_the_code() -> None:
-    text = " ".join(README.split())
+    text = " ".join(REFERENCE.split())
     assert hedge._QUANTILE == 0.9
     assert f"over {hedge._TIMES:g} times as long as nine in ten of the newest {hedge._NEWEST} do" in text
     assert f"and over {1_000 * hedge._FLOOR_S:g} ms, is a straggler, once {hedge._LEAST} calls have ended" in text
@@ -127,7 +128,7 @@ def test_the_numbers_of_second_calls_are_those_of_the_code() -> None:
 
 
 def test_the_limits_of_send_are_those_of_the_code() -> None:
-    for text in (README, inspect.getdoc(pr.Run.send) or ""):
+    for text in (GUIDE, inspect.getdoc(pr.Run.send) or ""):
         assert f"{sent.LIVE_LIMIT:,} inputs are under way" in text
         assert f"{sent.UNREAD_LIMIT:,} results are unread" in text
 

@@ -13,7 +13,7 @@ import pytest
 import penguiray as pr
 from penguiray.testing import Abort, Pause, Recorder, VirtualClock, outcomes, script, virtual_time
 
-README = Path(__file__).parents[3] / "README.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "guide.md"
 
 
 @pr.node
@@ -79,11 +79,11 @@ def test_without_virtual_time_pauses_and_times_are_real(local_engine: str) -> No
     assert begun <= seen.times[0] <= seen.times[1] - 0.01
 
 
-def test_the_example_of_the_readme_is_a_test_that_passes() -> None:
-    section = README.read_text(encoding="utf-8").partition("\n## Testing a flow\n")[2]
+def test_the_example_of_the_guide_is_a_test_that_passes() -> None:
+    section = GUIDE.read_text(encoding="utf-8").partition("\n## Testing a flow\n")[2]
     code = re.findall(r"^```python\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)[0]
     names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(code, str(README), "exec"), names)  # noqa: S102 - what a reader would run
+    exec(compile(code, str(GUIDE), "exec"), names)  # noqa: S102 - what a reader would run
     tests = [value for name, value in names.items() if name.startswith("test_")]
     assert len(tests) == 1
     begun = time.monotonic()
