@@ -24,6 +24,8 @@ _NEWEST = 0.25
 """Weight of the newest frame in the speed of the way."""
 _SURE = 4
 """Frames after which the speed of the way counts."""
+_QUICK_BYTES_PER_S = 500e6
+"""A way that is quicker is left alone, and nothing is tried: hardly a codec is so quick on one core."""
 _WORTH, _STILL_WORTH = 1.1, 1.0
 """How many times as quick it has to be for something to be compressed, and for that to go on."""
 
@@ -62,6 +64,9 @@ class Compression:
     def wants_trial(self) -> bool:
         """A large frame is about to be sent: whether to try the codecs with it."""
         if self._wish != "auto" or self._heard < _SURE:
+            return False
+        if self.way_bytes_per_s > _QUICK_BYTES_PER_S:
+            self.codec = None
             return False
         self._large += 1
         return self._large % _EACH == 1

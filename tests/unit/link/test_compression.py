@@ -59,7 +59,7 @@ def test_nothing_is_tried_before_the_speed_of_the_way_is_known() -> None:
 
 
 def test_one_frame_in_64_is_tried() -> None:
-    way = after(1e9, TEXT, frames=10)
+    way = after(1e8, TEXT, frames=10)
     assert 15 <= sum(way.wants_trial() for _ in range(1_000)) <= 16
 
 
@@ -77,6 +77,11 @@ def test_frames_that_queue_on_their_way_do_not_make_it_look_slow() -> None:
     for frame in range(1, 101):  # all sent at once: the last is a hundred times as long under way
         way.note_arrived(FRAME, 0.0, frame * FRAME / 1e8)
     assert way.way_bytes_per_s == pytest.approx(1e8)
+
+
+def test_nothing_is_tried_where_the_way_is_quicker_than_any_codec() -> None:
+    way = after(1e9, TEXT, frames=10)
+    assert not any(way.wants_trial() for _ in range(1_000))
 
 
 def test_it_ends_when_the_way_has_become_quick() -> None:
