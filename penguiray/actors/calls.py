@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import ray
 
 from penguiray.actors.door import Door
 from penguiray.clock import Clock
@@ -215,6 +214,8 @@ def _attachment(buffer: memoryview, common: dict[Any, Any] | None) -> Any:
         return array
     place = array.__array_interface__["data"][0], array.nbytes
     if place not in common:
+        import ray  # noqa: PLC0415 - loaded wherever there are actors; the rest of this file is of use without
+
         common[place] = ray.put(array)
     return common[place]
 
