@@ -116,10 +116,18 @@ class History:
                 yield f"input {number}: {self.came.get(number)} instead of {self.reference(number)}"
         yield from (f"{number} was never sent" for number in self.came.keys() - self.sent.keys())
 
-    def recoveries_s(self) -> list[float]:
-        """For each fault, how long it took until all was done that was under way then."""
-        held = [
-            [self.done[number] for number, sent in self.sent.items() if sent < fault.when < self.done[number]]
-            for fault in self.faults
+    def recoveries_s(self, *, alone: bool = False) -> list[float]:
+        """For each fault, how long it took until all was done that was under way then.
+
+        `alone`: only for those into whose recovery no other fault came, and that came into none.
+        """
+        spans = []
+        for fault in self.faults:
+            ends = [self.done[number] for number, sent in self.sent.items() if sent < fault.when < self.done[number]]
+            if ends:
+                spans.append((fault.when, max(ends)))
+        return [
+            end - when
+            for number, (when, end) in enumerate(spans)
+            if not (alone and any(one < end and when < other for one, other in spans[:number] + spans[number + 1 :]))
         ]
-        return [max(ends) - fault.when for ends, fault in zip(held, self.faults, strict=True) if ends]

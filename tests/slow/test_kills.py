@@ -22,7 +22,7 @@ from drivers import until
 from history import History
 from holdings import holding, note_holdings
 from points import POINTS, ask, at, died, plant
-from test_losses import Halve, Registered, Wait, alive, made
+from test_losses import PATIENCE_S, Halve, Registered, Wait, alive, made
 
 import penguiray as pr
 
@@ -32,6 +32,8 @@ AT_RANDOM = 100 - AT_POINTS * len(POINTS)
 """Kills from outside, of any process that holds something at that moment."""
 HOLDING = 80
 """Deaths in a hundred that at least must take something with them."""
+ALONE = 0.5
+"""Share of the deaths after which no other comes before all is done that was under way; the others overlap."""
 AHEAD = 40
 """Inputs under way."""
 
@@ -97,15 +99,22 @@ def histogram(history: History, folder: Path) -> dict[str, tuple[int, int]]:
 
 def summary(history: History, folder: Path) -> str:
     """How many died where and with what, and how long it took."""
-    recoveries = sorted(history.recoveries_s())
+    recoveries, alone = sorted(history.recoveries_s()), sorted(history.recoveries_s(alone=True))
     held = [holding(folder, fault.pid) for fault in history.faults]
     lines = [f"  {n:3} {holds:3}  {point}\n" for point, (n, holds) in sorted(histogram(history, folder).items())]
     return (
         f"\n{len(held)} deaths in {len(history.sent)} inputs, {sum(one.is_any for one in held)} of them with something "
         f"in hand: {sum(one.messages for one in held)} messages, {sum(one.untold for one in held)} ends that were not "
         f"told\n  all, with something in hand, where\n{''.join(lines)}until all was done that was under way: "
-        f"p50 {statistics.median(recoveries):.1f} s, p95 {recoveries[int(0.95 * len(recoveries))]:.1f} s, "
-        f"at most {recoveries[-1]:.1f} s\n"
+        f"{spread(recoveries)}\n  where no other death came meanwhile: {spread(alone)}\n"
+    )
+
+
+def spread(seconds: list[float]) -> str:
+    """What is typical of sorted times, and the longest ones."""
+    return (
+        f"p50 {statistics.median(seconds):.1f} s, p95 {seconds[int(0.95 * len(seconds))]:.1f} s, "
+        f"at most {seconds[-1]:.1f} s of {len(seconds)}"
     )
 
 
@@ -157,6 +166,8 @@ def test_a_hundred_deaths_at_all_points_of_a_messages_life_lose_nothing_and_give
                 kill_any(history, run, tmp_path, rng)
             if point:
                 die_at(point, history, run, folder)
+            if rng.random() < ALONE:
+                until(lambda: history.undone(history.faults[-1].when), lambda left: not left, PATIENCE_S)
             for _ in range(rng.choice([1, 20, 60])):
                 history.send(run)
     assert list(history.wrong()) == []
