@@ -235,10 +235,8 @@ def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
     """Have a loop call something, unless it was closed: then nobody waits for it any more."""
-    try:  # noqa: SIM105 - a context manager of the standard library takes three calls
+    with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(function, *arguments)
-    except RuntimeError:
-        pass
 
 
 def _wrapped(error: BaseException) -> RuntimeError:
