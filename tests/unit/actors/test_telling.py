@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from nowhere import Nowhere
 
 import penguiray as pr
 from penguiray.actors.telling import Teller
 from penguiray.clock import SystemClock
-from penguiray.link.frame import Frame, LinkId
 from penguiray.link.ids import first_id, root_of
 from penguiray.link.report import Report
 from penguiray.link.wire import Packed, pack_report, unpack_report
@@ -25,17 +25,6 @@ from penguiray.runtime.replica import Replica
 @pr.node
 def same(x: Any) -> Any:
     return x
-
-
-class Nowhere:
-    def send(self, frame: Frame) -> int:
-        raise AssertionError(f"an end sends nothing: {frame}")
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
 
 
 class Wire:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from nowhere import Nowhere
 
 import penguiray as pr
 from penguiray.clock import Clock
@@ -16,17 +17,6 @@ from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.ids import child_id, root_of
 from penguiray.link.message import Messages
 from penguiray.runtime.replica import Replica
-
-
-class Nowhere:
-    def send(self, frame: Frame) -> int:
-        raise AssertionError(f"an end sends nothing: {frame}")
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
 
 
 class HandClock(Clock):

@@ -6,6 +6,8 @@ import asyncio
 import random
 from typing import Any
 
+from nowhere import Nowhere
+
 import penguiray as pr
 from penguiray.clock import SystemClock
 from penguiray.link.frame import Frame, Kind, LinkId
@@ -18,17 +20,6 @@ from penguiray.runtime.replica import Replica
 @pr.node
 def same(x: str) -> str:
     return x
-
-
-class Nowhere:
-    def send(self, frame: Frame) -> int:
-        raise AssertionError(f"an end sends nothing: {frame}")
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
 
 
 def test_a_report_that_is_taken_when_the_next_suspect_begins_has_the_results_of_the_last() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+from nowhere import Nowhere
+
 import penguiray as pr
 from penguiray.clock import SystemClock
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
@@ -17,17 +19,6 @@ from penguiray.runtime.replica import Replica
 @pr.node
 def same(x: str) -> str:
     return x
-
-
-class Nowhere:
-    def send(self, frame: Frame) -> int:
-        raise AssertionError(f"an end sends nothing: {frame}")
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
 
 
 def test_frames_of_an_old_epoch_are_answered_and_dropped() -> None:
