@@ -75,6 +75,10 @@ class Messages:
         cut = slice(start, stop)
         return Messages(self.roots[cut], self.ids[cut], self.values[cut], self.facts, self.hops, self.keys, self.source)
 
+    def with_values(self, values: list[Any]) -> Messages:
+        """Other values in the places of these; what belongs to the messages is shared."""
+        return Messages(self.roots, self.ids, values, self.facts, self.hops, self.keys, self.source)
+
     def pick(self, indices: Sequence[int]) -> Messages:
         """The messages at these places, in this order; what belongs to them is shared."""
         roots, ids, values = self.roots, self.ids, self.values

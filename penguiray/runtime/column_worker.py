@@ -6,9 +6,9 @@ A slice bounds how long outputs wait for their neighbours, and how long the loop
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -17,8 +17,9 @@ from penguiray.errors import DeadlineExceeded
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
 from penguiray.runtime.executor import as_error
-from penguiray.runtime.inbox import Control
+from penguiray.runtime.inbox import Control, OnTaken
 from penguiray.runtime.layers import Call
+from penguiray.runtime.light import LIGHT_S, Light
 from penguiray.runtime.slots import Slots
 from penguiray.runtime.stack import build_stack
 from penguiray.runtime.streaming import iterate, stream_outputs
@@ -56,6 +57,10 @@ class ColumnWorker:
         self._streams = bench.stage.last.signature.is_stream
         self._slice = Messages([], [], [])
         self._again: dict[asyncio.Task[None], Item] = {}
+        self._light = Light()
+        self._at_once = self._take_at_once if _may_run_here(bench) else None
+        self._context = copy_context()
+        self._group = asyncio.TaskGroup()
         self._stacks = [
             build_stack(
                 node,
@@ -73,8 +78,9 @@ class ColumnWorker:
     async def run(self) -> None:
         """Work until the inbox is closed and empty and no retry is waiting."""
         bench = self._bench
-        async with asyncio.TaskGroup() as group:
-            while (taken := await bench.inbox.take(self._slice_size())) is not None:
+        self._context = copy_context()
+        async with self._group:
+            while (taken := await bench.inbox.take(self._slice_size(), at_once=self._at_once)) is not None:
                 if isinstance(taken, Control):
                     continue
                 self._slice = taken
@@ -83,7 +89,7 @@ class ColumnWorker:
                     outcome = await self._work_on(taken)
                 finally:
                     self._slots.give_back()
-                self._report(outcome, group)
+                self._report(outcome)
                 self._slice = taken.cut(0, 0)
                 bench.outbox.flush()
                 await bench.outbox.room()
@@ -91,6 +97,28 @@ class ColumnWorker:
                     await asyncio.wait(self._again, return_when=asyncio.FIRST_COMPLETED)
                 if not bench.inbox.is_empty:  # else the next wait lets others have their turn
                     await asyncio.sleep(0)
+
+    def _take_at_once(self, messages: Messages, on_taken: OnTaken) -> bool:
+        """Work on messages here, in the loop's own thread, if that takes no longer than to hand them to another one."""
+        takes_long = len(messages) * self._per_message_s > LIGHT_S or not self._light.is_light
+        if takes_long or self._slots.free < 1 or self._bench.outbox.is_full:
+            return False
+        on_taken()
+        self._context.run(self._work_here, messages)
+        return True
+
+    def _work_here(self, messages: Messages) -> None:
+        outcome = _Slice(messages)
+        try:
+            if messages.facts:
+                messages = outcome.done = self._without_late(messages, outcome)
+            if len(messages):
+                self._bench.executor.call_here(self._run_slice, messages, outcome)
+        except BaseException as error:  # noqa: BLE001 - what would end the worker, were it called there
+            self._group.create_task(_raise(error))
+            return
+        self._report(outcome)
+        self._bench.outbox.flush()
 
     def cancel(self) -> None:
         """End pauses before another attempt of inputs that were given up. Generators see it at their next output."""
@@ -174,6 +202,7 @@ class ColumnWorker:
     def _note_time(self, begun: float, messages: Messages) -> None:
         each = (self._bench.clock.now() - begun) / len(messages)
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
+        self._light.note(each)
         if messages.facts:
             self._bench.nodes[0].shedding.note(each)
 
@@ -190,7 +219,7 @@ class ColumnWorker:
                 outcome.failed.append((0, item, refusal))
         return _keep(messages, kept)
 
-    def _report(self, outcome: _Slice, group: asyncio.TaskGroup) -> None:
+    def _report(self, outcome: _Slice) -> None:
         outbox, done = self._bench.outbox, outcome.done
         if outcome.empty:
             outbox.finish_empty([root for root, _ in outcome.empty], [message_id for _, message_id in outcome.empty])
@@ -208,7 +237,7 @@ class ColumnWorker:
                 gave_up_on(outbox, item, node, error)
             else:
                 item.raised = error
-                task = group.create_task(self._run_again(number, item))
+                task = self._group.create_task(self._run_again(number, item))
                 self._again[task] = item
                 task.add_done_callback(self._again.__delitem__)
 
@@ -237,6 +266,25 @@ class ColumnWorker:
             else:
                 outbox.finish(item, outputs)
         outbox.flush()
+
+
+async def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _may_run_here(bench: Bench) -> bool:
+    """Whether calls may run in the loop's own thread, and others in another one, as far as the nodes are concerned.
+
+    What a class's object holds may be bound to the thread that made it, and a context may wait. What a generator gives
+    has to leave while it runs.
+    """
+    return not any(
+        node.spec.kind not in {"function", "route"}
+        or node.spec.options.num_gpus
+        or node.wants_context
+        or node.spec.signature.is_stream
+        for node in bench.nodes
+    )
 
 
 def _one_call(node: BoundNode, bench: Bench) -> Call:
@@ -290,11 +338,11 @@ def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice)
         node.budget.earn(len(messages))
     for index, error in errors.items():
         outcome.failed.append((number, item_of(messages, index), error))
-    kept = [output is not None for output in outputs]
+    passed, kept = messages.with_values(outputs), [output is not None for output in outputs]
     if not all(kept):
         pairs = zip(messages.roots, messages.ids, strict=True)
         outcome.empty += [pair for index, pair in enumerate(pairs) if not kept[index] and index not in errors]
-    passed = _keep(dataclasses.replace(messages, values=outputs), kept)
+        passed = _keep(passed, kept)
     count.given += len(passed) if given < 0 else given
     return passed
 

@@ -46,6 +46,10 @@ class Executor(Protocol):
         """Run a function and give what it returns or raise what it raises."""
         ...
 
+    def call_here(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function on the loop itself, which does nothing else meanwhile."""
+        ...
+
     def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
         """Iterate what a function returns; gives items in groups, each as soon as somebody takes it."""
         ...
@@ -64,6 +68,10 @@ class InlineExecutor:
         """A call can always begin."""
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function here and now."""
+        return self.call_here(function, *arguments)
+
+    def call_here(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function here and now."""
         try:
             return function(*arguments)
@@ -140,6 +148,17 @@ class ThreadExecutor:
             raise
         self._release(job)
         return result
+
+    def call_here(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function on the loop itself, which it does not see: it may run another one, as it may in a thread."""
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)  # noqa: SLF001 - exported for who runs loops
+        try:
+            return function(*arguments)
+        except BaseException as error:
+            raise _in_thread(error) from error
+        finally:
+            asyncio._set_running_loop(loop)  # noqa: SLF001 - as above
 
     def _release(self, job: _Job) -> None:
         self._held -= 1

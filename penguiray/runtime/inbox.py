@@ -12,10 +12,16 @@ from penguiray.link.message import Messages
 from penguiray.runtime.keys import KeyGate
 from penguiray.runtime.quarantine import Quarantine
 
-__all__ = ["Control", "Inbox"]
+__all__ = ["AtOnce", "Control", "Inbox", "OnTaken"]
 
 _HELD_LIMIT = 1_000
 """Messages that may wait for another one of their key before they use up credit, and so hold up other keys."""
+
+
+OnTaken = Callable[[], None]
+"""Called when messages have been taken: their credit is free then."""
+AtOnce = Callable[[Messages, OnTaken], bool]
+"""Takes messages and works on them here and now, if they are such that it may; returns whether it has done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Control:
 class _Waiting:
     frame: Frame
     messages: Messages
-    on_taken: Callable[[], None]
+    on_taken: OnTaken
 
 
 class Inbox:
@@ -52,6 +58,7 @@ class Inbox:
         """Whether `end` is to be told of each message that ends."""
         self._quarantine: Quarantine[_Waiting] | None = Quarantine(on_suspect) if on_suspect is not None else None
         self._filled = asyncio.Event()
+        self._at_once: AtOnce | None = None
         self._is_closed = False
         self.ahead = 0
         """Messages that may be taken; in the moment in which a frame is said to be taken, those taken with it too."""
@@ -60,18 +67,30 @@ class Inbox:
         self.is_abandoned = False
         """Whether the replica is ending without finishing what it holds."""
 
-    def put(self, frame: Frame, on_taken: Callable[[], None]) -> None:
+    def put(self, frame: Frame, on_taken: OnTaken) -> None:
         """Add a frame; `on_taken` is called when its last message has been taken: its credit is free then."""
         if frame.kind.is_data and not len(frame.messages):
             on_taken()
+        elif self._at_once is not None and self._lets_pass(frame) and self._at_once(frame.messages, on_taken):
+            return
         elif self._keys is not None and frame.messages.keys:
             self._put_keyed(self._keys, frame, on_taken)
         else:
             self._add(_Waiting(frame, frame.messages, on_taken))
 
+    def _lets_pass(self, frame: Frame) -> bool:
+        """Whether messages need not be put down: nothing is before them, and nothing is to be known of them later."""
+        messages = frame.messages
+        is_apart = self._watches(messages) or (self._keys is not None and messages.keys)
+        return frame.kind.is_data and not is_apart and not self.is_paused and self.is_empty
+
+    def _watches(self, messages: Messages) -> bool:
+        """Whether some of the messages are set apart, since replicas may die of them."""
+        facts = messages.facts
+        return bool(facts) and self._quarantine is not None and any(one.is_suspect for one in facts.values())
+
     def _add(self, waiting: _Waiting) -> None:
-        facts = waiting.messages.facts
-        if facts and self._quarantine is not None and any(one.is_suspect for one in facts.values()):
+        if self._quarantine is not None and self._watches(waiting.messages):
             rest = self._set_apart(self._quarantine, waiting)
             if rest is None:
                 return
@@ -104,7 +123,7 @@ class Inbox:
     def _lane(self, waiting: _Waiting) -> deque[_Waiting]:
         return self._lanes[waiting.frame.kind if waiting.frame.kind.is_data else Kind.DATA]
 
-    def _put_keyed(self, gate: KeyGate[_Waiting], frame: Frame, on_taken: Callable[[], None]) -> None:
+    def _put_keyed(self, gate: KeyGate[_Waiting], frame: Frame, on_taken: OnTaken) -> None:
         """Add what may be worked on, and keep each message whose key is taken by itself."""
         messages, free = frame.messages, list[int]()
         frees = _Countdown(on_taken)
@@ -191,16 +210,26 @@ class Inbox:
                 return lane
         return None
 
-    async def take(self, limit: int) -> Messages | Control | None:
+    async def take(self, limit: int, *, at_once: AtOnce | None = None) -> Messages | Control | None:
         """Wait for messages and take at most `limit` of them, or one control word.
 
-        None when it is closed and empty, or paused.
+        Args:
+            limit: Most messages.
+            at_once: Given messages that come while this waits, and that nothing has to be known of but that they came.
+                If it has worked on them it returns True, and the wait goes on.
+
+        Returns:
+            None when it is closed and empty, or paused.
         """
         while self._first() is None and not self.is_paused:
             if self._is_closed and self.is_empty:
                 return None
             self._filled.clear()
-            await self._filled.wait()
+            self._at_once = at_once
+            try:
+                await self._filled.wait()
+            finally:
+                self._at_once = None
         return self.take_nowait(limit)
 
     def take_nowait(self, limit: int) -> Messages | Control | None:

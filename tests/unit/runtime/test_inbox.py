@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from penguiray.link.frame import Frame, Kind, LinkId
-from penguiray.link.message import Messages
-from penguiray.runtime.inbox import Control, Inbox
+from penguiray.link.message import Facts, Messages
+from penguiray.runtime.inbox import Control, Inbox, OnTaken
 
 
 def frame(sequence: int, *ids: int, kind: Kind = Kind.DATA) -> Frame:
@@ -108,3 +108,78 @@ def test_a_paused_inbox_gives_nothing_though_something_waits_until_it_goes_on() 
         return [*paused, taken.ids, inbox.is_empty]
 
     assert asyncio.run(main()) == [None, None, [1, 2], False]
+
+
+async def waited_for(inbox: Inbox, seen: list[list[int]], *, refuses: bool = False) -> asyncio.Task[object]:
+    """A worker that waits, and works at once on what it may."""
+
+    def at_once(messages: Messages, on_taken: OnTaken) -> bool:
+        if refuses:
+            return False
+        on_taken()
+        seen.append(messages.ids)
+        return True
+
+    waiting = asyncio.create_task(inbox.take(5, at_once=at_once))
+    await asyncio.sleep(0)
+    return waiting
+
+
+def test_what_comes_while_a_worker_waits_may_be_worked_on_at_once() -> None:
+    async def main() -> None:
+        inbox, taken, seen = Inbox(), list[int](), list[list[int]]()
+        put(inbox, taken, frame(0, 1))
+        await inbox.take(5)
+        put(inbox, taken, frame(1, 2))
+        await inbox.take(5)
+        assert seen == [], "nobody waits"
+        waiting = await waited_for(inbox, seen)
+        put(inbox, taken, frame(2, 3, 4), frame(3, 5))
+        assert (seen, taken, inbox.is_empty, inbox.ahead) == ([[3, 4], [5]], [0, 1, 2, 3], True, 0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        put(inbox, taken, frame(4, kind=Kind.END), frame(5, 6))
+        assert seen == [[3, 4], [5]], "a control word was before it"
+        assert isinstance(await waiting, Control)
+        put(inbox, taken, frame(6, 7))
+        assert isinstance(await inbox.take(5), Messages)
+
+    asyncio.run(main())
+
+
+def test_what_the_worker_will_not_work_on_at_once_is_put_down() -> None:
+    async def main() -> None:
+        inbox, taken = Inbox(), list[int]()
+        waiting = await waited_for(inbox, [], refuses=True)
+        put(inbox, taken, frame(0, 1))
+        assert taken == []
+        assert isinstance(await waiting, Messages)
+        assert taken == [0]
+
+    asyncio.run(main())
+
+
+def test_nothing_is_worked_on_at_once_that_has_to_be_known_of() -> None:
+    async def main() -> None:
+        begun, seen = list[int](), list[list[int]]()
+        inbox = Inbox(one_of_a_key=True, on_suspect=lambda _, message_id: begun.append(message_id))
+        waiting = await waited_for(inbox, seen)
+        suspect, keyed = frame(0, 1), frame(1, 2)
+        suspect.messages.facts = {1: Facts(is_suspect=True)}
+        keyed.messages.keys = {2: 77}
+        put(inbox, [], suspect, keyed)
+        assert (begun, seen) == ([1], [])
+        assert isinstance(await waiting, Messages)
+
+    asyncio.run(main())
+
+
+def test_nothing_is_worked_on_at_once_while_another_version_is_to_come() -> None:
+    async def main() -> None:
+        inbox, seen = Inbox(), list[list[int]]()
+        waiting = await waited_for(inbox, seen)
+        inbox.pause()
+        put(inbox, [], frame(0, 1))
+        assert (seen, await waiting) == ([], None)
+
+    asyncio.run(main())
