@@ -89,8 +89,10 @@ class Intake:
         place, header, data = unpack_place(sender, payload)
 
         def answer(feedback: Feedback) -> None:
-            # Not now: what was taken is on its way to the user's code, which need not wait for this.
-            self._loop.call_soon(stream.send, Word.FEEDBACK, pack_feedback(feedback))
+            # Not now: what was taken is on its way to the user's code, which need not wait for this. Where that is at
+            # work in this very turn, what comes of it goes along.
+            stream.hold(Word.FEEDBACK, pack_feedback(feedback))
+            self._loop.call_soon(stream.send_held)
 
         self._arrive(place, _Arrived(header, data, (), answer))
 

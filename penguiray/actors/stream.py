@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from penguiray.link.words import BrokenWord, Word, Words, head_of
+from penguiray.link.words import BrokenWord, Word, Words, pieces_of
 
 __all__ = ["Stream"]
 
@@ -55,6 +55,7 @@ class Stream:
         """Called with the next word; see above."""
         self._on_broken = on_broken
         self._sending = threading.Lock()
+        self._held: list[bytes] = []
         self._unsent: deque[bytes | memoryview] = deque()
         self.is_broken = False
         """Whether it is of no use any more."""
@@ -73,13 +74,28 @@ class Stream:
 
     def send(self, word: Word, *parts: bytes) -> None:
         """Send a word, whose payload is these parts; lost if the stream is broken, as it may be without notice."""
-        pieces = [head_of(word, *parts), *parts]
+        self._send(pieces_of(word, *parts))
+
+    def hold(self, word: Word, *parts: bytes) -> None:
+        """Send a word together with the next one, or with `send_held` if none comes before that."""
+        with self._sending:
+            self._held += pieces_of(word, *parts)
+
+    def send_held(self) -> None:
+        """Send what is held still."""
+        if self._held:
+            self._send([])
+
+    def _send(self, pieces: list[bytes]) -> None:
         with self._sending:
             if self.is_broken:
                 return
             is_behind = bool(self._unsent)
+            if self._held:
+                self._unsent += self._held
+                self._held.clear()
             self._unsent += pieces
-            if is_behind or self._send_some():
+            if is_behind or not self._unsent or self._send_some():
                 return
         self._on_loop(self._wait_for_room)
 

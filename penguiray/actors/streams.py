@@ -158,7 +158,7 @@ class StreamTransport:
             )
 
     def ask(self, link: LinkId, number: int) -> None:
-        """Tell a replica that its report of that number has arrived; needs no lock, and no stream either."""
+        """Tell a replica that its reports up to that number have arrived; needs no lock, and no stream either."""
         way = self._ways.get(link)
         stream = None if way is None else way.stream
         if stream is not None:

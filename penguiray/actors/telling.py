@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import NamedTuple
 
 from penguiray.actors.stream import Stream
 from penguiray.link.report import Report
@@ -20,13 +20,24 @@ from penguiray.runtime.outbox import Outbox
 
 __all__ = ["Teller"]
 
+_AHEAD = 2
+"""Reports that may be under way on the stream."""
 _HOLD_S = 0.002
 """How long the answer to a call waits for a report: as long as a call takes, or two. Who waits is a thread that decodes
 frames; longer would hold up the next ones, and brings little: a question that takes longer does not feel the call."""
 
 
+class _Sent(NamedTuple):
+    """A report on its way, or about to be."""
+
+    number: int
+    packed: Packed
+
+
 class Teller:
-    """Sends one report at a time, the next when that has arrived; so little news make a small report, and many a large.
+    """Sends a report, and one more before the first has arrived; the next when there are not two under way any more.
+
+    So little news make a small report, and many a large one, and a lone one need not wait for the word about the last.
 
     While there is a stream, calls bring only what is too large for it. Once it breaks they bring everything, what was
     under way on it first: that may come twice then, and is no news the second time. Belongs to the loop.
@@ -44,17 +55,23 @@ class Teller:
         self._pack = pack
         self._wake = wake
         self._stream: Stream | None = None
-        self._report: Packed | None = None
-        self._number = 0
+        self._sent: deque[_Sent] = deque()
+        self._aside: deque[_Sent] = deque()
+        self._called_for: int | None = None
+        self._begins_in: int | None = None
         self._held: deque[Callable[[Packed | None], None]] = deque()
-        self._is: Literal["free", "on the stream", "set aside", "called for"] = "free"
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether nothing is under way by a call, or has to be."""
+        return not self._aside and self._called_for is None
 
     def note_news(self) -> None:
         """There is something to be told."""
         if self._stream is not None:
-            if self._is == "free":
+            if self._is_free and len(self._sent) < _AHEAD:
                 self._tell(self._stream)
-        elif self._held and self._is == "free" and not self._outbox.tells_beginnings:
+        elif self._held and self._is_free and not self._outbox.tells_beginnings:
             self._held.popleft()(self._pack(self._outbox.take_report()))
         else:
             self._wake()
@@ -76,20 +93,25 @@ class Teller:
             answer(None)
 
     def _tell(self, stream: Stream) -> None:
-        report = self._outbox.take_report()
-        self._number = report.number
-        header, data, buffers = self._report = self._pack(report)
+        report = self._take_report()
+        header, data, buffers = packed = self._pack(report)
         if buffers or len(header) + len(data) > MOST_BODY_BYTES:
-            self._is = "set aside"
+            self._aside.append(_Sent(report.number, packed))
             self._wake()
         else:
-            self._is = "on the stream"
+            self._sent.append(_Sent(report.number, packed))
             stream.send(Word.REPORT, *joined(header, data))
+
+    def _take_report(self) -> Report:
+        report = self._outbox.take_report()
+        if report.begun:
+            self._begins_in = report.number
+        return report
 
     def use(self, stream: Stream) -> None:
         """Tell it on this stream from here on."""
         self._stream = stream
-        if self._is == "free" and self._outbox.has_news:
+        if self._is_free and self._outbox.has_news:
             self._tell(stream)
 
     def note_broken(self, stream: Stream) -> None:
@@ -97,19 +119,25 @@ class Teller:
         if stream is not self._stream:
             return
         self._stream = None
-        if self._is == "on the stream":
-            self._is = "set aside"
+        self._aside.extendleft(reversed(self._sent))
+        self._sent.clear()
         self._wake()
 
     def note_arrived(self, number: int) -> None:
-        """The driver says on the stream that it has taken the report of that number in, whichever way that came."""
-        if self._is in {"on the stream", "called for"} and number >= self._number:
-            self._go_on()
+        """The driver says on the stream that it has taken all reports up to that number in, whichever way they came."""
+        has_changed = False
+        while self._sent and self._sent[0].number <= number:
+            self._sent.popleft()
+            has_changed = True
+        if self._called_for is not None and self._called_for <= number:
+            self._called_for, has_changed = None, True
+        if has_changed:
+            self._go_on(number)
 
     @property
     def waits_for_call(self) -> bool:
         """Whether `note_called` is due when the driver calls; may be asked from any thread."""
-        return self._is == "called for" and self._stream is None
+        return self._called_for is not None and self._stream is None
 
     def note_called(self) -> None:
         """The driver calls: it has what the call before was given, and takes in what it has in that order.
@@ -117,22 +145,29 @@ class Teller:
         Where there is a stream that says too little: the next report would go over it, and be taken in by another
         thread while this one is still at the last.
         """
-        if self.waits_for_call:
-            self._go_on()
+        if self._called_for is not None and self._stream is None:
+            number, self._called_for = self._called_for, None
+            self._go_on(number)
 
-    def _go_on(self) -> None:
-        self._is, self._report = "free", None
-        self._outbox.note_known()
-        if self._outbox.has_news:
+    def _go_on(self, number: int) -> None:
+        """All reports up to a number have arrived."""
+        if self._begins_in is not None and self._begins_in <= number:
+            self._begins_in = None
+            self._outbox.note_known()
+        if self._aside:
+            self._wake()
+        elif self._outbox.has_news:
             self.note_news()
 
     def give(self) -> Report | Packed | None:
         """What the driver's call is to bring; None if all goes over the stream."""
-        if self._is == "set aside":
-            self._is = "called for"
-            return self._report
-        if self._stream is not None or self._is != "free":
+        if self._called_for is not None:
             return None
-        report = self._outbox.take_report()
-        self._is, self._number = "called for", report.number
+        if self._aside:
+            self._called_for, packed = self._aside.popleft()
+            return packed
+        if self._stream is not None:
+            return None
+        report = self._take_report()
+        self._called_for = report.number
         return report

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-__all__ = ["MOST_BODY_BYTES", "MOST_BYTES", "BrokenWord", "Word", "Words", "head_of", "joined", "parted"]
+__all__ = ["MOST_BODY_BYTES", "MOST_BYTES", "BrokenWord", "Word", "Words", "joined", "parted", "pieces_of"]
 
 MOST_BYTES = 1 << 20
 """Longest payload of a word. What is longer goes another way, where it does not hold up the words behind it."""
@@ -22,6 +22,7 @@ MOST_BODY_BYTES = MOST_BYTES - 64
 
 _HEAD = struct.Struct("!IBI")
 _LENGTH = struct.Struct("!I")
+_SHORT_BYTES = 1 << 14
 _LEAST_ROOM = 1 << 16
 """Bytes that can be received at once, at least."""
 
@@ -52,13 +53,16 @@ class BrokenWord(Exception):
     """Bytes that are no word, or a longer one than may be."""
 
 
-def head_of(word: Word, *parts: bytes) -> bytes:
-    """What goes before the parts of a payload."""
-    length, checksum = 0, _SEEDS[word]
+def pieces_of(word: Word, *parts: bytes) -> list[bytes]:
+    """A word, to be sent in these pieces: a short one in one, since to copy it is cheaper than to send several."""
+    length = sum(map(len, parts))
+    if length <= _SHORT_BYTES:
+        payload = b"".join(parts)
+        return [_HEAD.pack(length, word, zlib.crc32(payload, _SEEDS[word])) + payload]
+    checksum = _SEEDS[word]
     for part in parts:
-        length += len(part)
         checksum = zlib.crc32(part, checksum)
-    return _HEAD.pack(length, word, checksum)
+    return [_HEAD.pack(length, word, checksum), *parts]
 
 
 def joined(*parts: bytes) -> list[bytes]:

@@ -270,6 +270,14 @@ MUTANTS = (
         "return (call_of(item.root), key)", "return (0, key)", ("unit/runtime/test_groups.py",),
     ),
     Mutant(
+        "routing", "what is worked on at once passes nothing that waits", "runtime/inbox.py",
+        "not self.is_paused and self.is_empty", "not self.is_paused", ("unit/runtime/test_inbox.py",),
+    ),
+    Mutant(
+        "routing", "what replicas may die of is not worked on at once", "runtime/inbox.py",
+        "is_apart = self._watches(messages) or", "is_apart =", ("unit/runtime/test_inbox.py",),
+    ),
+    Mutant(
         "cancelling", "what waits is dropped", "runtime/inbox.py",
         "before, one.messages = len(one.messages.ids), one.messages.without(roots)",
         "before = len(one.messages.ids)", ("unit/runtime/test_inbox.py",),
@@ -617,12 +625,12 @@ MUTANTS = (
         "if _user_of(connection) != os.getuid() or", "if", DOOR,
     ),
     Mutant(
-        "streams", "one report at a time", "actors/telling.py",
-        'if self._is == "free":\n                self._tell', "if True:\n                self._tell", TELLING,
+        "streams", "two reports are under way at most", "actors/telling.py",
+        "if self._is_free and len(self._sent) < _AHEAD:", "if self._is_free:", TELLING,
     ),
     Mutant(
         "calls", "an answer to a question brings no report while another one is under way", "actors/telling.py",
-        'self._held and self._is == "free" and', "self._held and", TELLING,
+        "self._held and self._is_free and", "self._held and", TELLING,
     ),
     Mutant(
         "calls", "what is about to begin is told by a call whose next one says that it is known", "actors/telling.py",
@@ -634,12 +642,11 @@ MUTANTS = (
     ),
     Mutant(
         "streams", "a report whose stream broke comes again", "actors/telling.py",
-        'if self._is == "on the stream":\n            self._is = "set aside"',
-        'if self._is == "on the stream":\n            self._is = "free"', TELLING,
+        "self._aside.extendleft(reversed(self._sent))", "pass", TELLING,
     ),
     Mutant(
         "streams", "news that waited are told when the last report has arrived", "actors/telling.py",
-        "if self._outbox.has_news:", "if False:", TELLING,
+        "elif self._outbox.has_news:", "elif False:", TELLING,
     ),
     Mutant(
         "streams", "news are whole when they are said to be there", "runtime/outbox.py",

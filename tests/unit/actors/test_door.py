@@ -17,7 +17,7 @@ import pytest
 from penguiray.actors import door as doors
 from penguiray.actors.door import Answering, Door, knock
 from penguiray.actors.stream import Stream
-from penguiray.link.words import MOST_BYTES, Word, head_of
+from penguiray.link.words import MOST_BYTES, Word, pieces_of
 
 SAFETY_S = 10.0
 
@@ -89,7 +89,7 @@ def stranger(door: Door) -> socket.socket:
 
 
 def said(word: Word, *parts: bytes) -> bytes:
-    return b"".join([head_of(word, *parts), *parts])
+    return b"".join(pieces_of(word, *parts))
 
 
 def test_words_go_both_ways_and_the_end_is_noticed(here: Side, there: tuple[Side, Door]) -> None:
@@ -165,7 +165,7 @@ def test_a_stranger_that_announces_a_long_word_is_sent_away_before_it_has_come(
 ) -> None:
     monkeypatch.setattr(doors, "_GREETING_S", 10 * SAFETY_S)
     with stranger(there[1]) as connection:
-        connection.sendall(head_of(Word.HELLO, b"x" * 1_000))
+        connection.sendall(b"".join(pieces_of(Word.HELLO, b"x" * 1_000)))
         assert connection.recv(100) == b""
 
 

@@ -1,4 +1,4 @@
-"""How a replica tells its driver: one report at a time, over the stream or by a call, and none is lost between."""
+"""How a replica tells its driver: few reports at a time, over the stream or by a call, and none is lost between."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 from nowhere import Nowhere
 
 import penguiray as pr
+from penguiray.actors.in_turn import InTurn
 from penguiray.actors.telling import Teller
 from penguiray.clock import SystemClock
+from penguiray.link.frame import LinkId
 from penguiray.link.ids import first_id, root_of
 from penguiray.link.report import Report
 from penguiray.link.wire import Packed, pack_report, unpack_report
@@ -94,29 +96,40 @@ def test_without_a_stream_calls_bring_the_news(side: Side) -> None:
     assert side.called() == ["a", "b"]
 
 
-def test_the_next_report_waits_until_the_last_has_arrived_and_brings_all_that_came_meanwhile(side: Side) -> None:
+def test_two_reports_are_under_way_and_the_next_brings_all_that_came_before_the_first_has_arrived(side: Side) -> None:
+    side.teller.use(side.wire)
+    for value in ("a", "b", "c", "d"):
+        side.finish(value)
+    assert side.told() == [["a"], ["b"]]
+    side.teller.note_arrived(0)
+    assert side.told() == [["a"], ["b"]], "that was about another one"
+    side.teller.note_arrived(1)
+    assert side.told() == [["a"], ["b"], ["c", "d"]]
+    side.teller.note_arrived(3)
+    assert (side.told(), side.woken, side.called()) == ([["a"], ["b"], ["c", "d"]], 0, None)
+
+
+def test_one_word_says_that_several_reports_have_arrived(side: Side) -> None:
     side.teller.use(side.wire)
     for value in ("a", "b", "c"):
         side.finish(value)
-    assert side.told() == [["a"]]
-    side.teller.note_arrived(0)
-    assert side.told() == [["a"]], "that was about another one"
-    side.teller.note_arrived(1)
-    assert side.told() == [["a"], ["b", "c"]]
     side.teller.note_arrived(2)
-    assert (side.told(), side.woken, side.called()) == ([["a"], ["b", "c"]], 0, None)
+    side.finish("d")
+    assert side.told() == [["a"], ["b"], ["c"], ["d"]]
 
 
 def test_a_report_that_was_under_way_when_the_stream_broke_comes_again_by_the_next_call(side: Side) -> None:
     side.teller.use(side.wire)
-    side.finish("a")
-    side.finish("b")
+    for value in ("a", "b", "c"):
+        side.finish(value)
     side.teller.note_broken(side.wire)
     assert side.woken == 1
     assert side.called() == ["a"]
     assert side.called() == ["b"]
-    side.finish("c")
+    assert side.woken == 2, "there was more to be called for"
     assert side.called() == ["c"]
+    side.finish("d")
+    assert side.called() == ["d"]
 
 
 def test_news_that_came_before_a_stream_broke_and_were_not_told_come_by_a_call(side: Side) -> None:
@@ -222,18 +235,23 @@ def test_what_is_to_be_known_before_it_begins_and_what_comes_after_a_report_that
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_happens_each_result_comes_and_in_its_order(seed: int) -> None:
     rng, side, came = random.Random(seed), Side(), list[Any]()
+    in_turn = InTurn[Report]()
     given, seen, broken = 0, 0, rng.random() < 0.2
     if not broken:
         side.teller.use(side.wire)
 
+    def take(report: Report) -> None:
+        """The driver takes a report in, in its turn, and says so on the stream, as long as that is there."""
+        for one in in_turn.due(LinkId(0, 0), report.number, report):
+            came.extend(one.results)
+            if not broken:
+                side.teller.note_arrived(one.number)
+
     def look() -> None:
-        """The driver takes what has come over the stream, and says so, as long as that is there."""
         nonlocal seen
         while seen < len(side.wire.reports):
-            report = side.wire.reports[seen]
             seen += 1
-            came.extend(report.results)
-            side.teller.note_arrived(report.number)
+            take(side.wire.reports[seen - 1])
 
     for _ in range(60):
         step = rng.choice(["give", "give", "look", "call", "large", "break"])
@@ -245,15 +263,15 @@ def test_whatever_happens_each_result_comes_and_in_its_order(seed: int) -> None:
         elif step == "call":
             report = side.report_called()
             if report is not None:
-                came.extend(report.results)
-                if not broken:
-                    side.teller.note_arrived(report.number)
+                take(report)
         elif rng.random() < 0.2:
             broken = True
             side.teller.note_broken(side.wire)
             seen = len(side.wire.reports)  # what is on its way is lost, or comes again
     side.teller.note_broken(side.wire)
-    for _ in range(given + 2):
-        came.extend(side.called() or [])
+    broken = True
+    for _ in range(given + 3):
+        if (report := side.report_called()) is not None:
+            take(report)
     numbers = [number for number, _ in came]
     assert list(dict.fromkeys(numbers)) == list(range(given))

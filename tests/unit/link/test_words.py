@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penguiray.link.words import BrokenWord, Word, Words, head_of, joined, parted
+from penguiray.link.words import BrokenWord, Word, Words, joined, parted, pieces_of
 
 
 def sent(word: Word, *parts: bytes) -> bytes:
-    return b"".join([head_of(word, *parts), *parts])
+    return b"".join(pieces_of(word, *parts))
 
 
 def fed(words: Words, data: bytes) -> Iterator[tuple[Word, bytes]]:
