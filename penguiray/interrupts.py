@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from importlib import import_module
+from threading import get_ident
 from types import FrameType
 from typing import Any
 
@@ -12,6 +14,18 @@ __all__ = ["Uninterrupted"]
 
 _set_handler = import_module("_signal").signal
 """What `signal.signal` calls. Up to Python 3.12 the conversion to enums that it adds takes 10 µs, this half a one."""
+
+
+_main_thread = threading.main_thread().ident
+
+
+def _note_fork() -> None:
+    """The thread that forks is the main thread of the new process."""
+    global _main_thread  # noqa: PLW0603 - a fact of the process
+    _main_thread = get_ident()
+
+
+os.register_at_fork(after_in_child=_note_fork)
 
 
 class Uninterrupted:
@@ -32,7 +46,7 @@ class Uninterrupted:
 
     def __enter__(self) -> None:
         # First the handler, then the lock: what comes before the one leaves nothing held, what comes behind is noted.
-        if threading.current_thread() is threading.main_thread():
+        if get_ident() == _main_thread:
             if not self._depth:
                 self._came = False
                 self._before = _set_handler(signal.SIGINT, self._note)
@@ -41,7 +55,7 @@ class Uninterrupted:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
-        if threading.current_thread() is threading.main_thread():
+        if get_ident() == _main_thread:
             self._depth -= 1
             if not self._depth:
                 # None: a handler that Python cannot see, of a program that it is part of.

@@ -98,8 +98,9 @@ class Run(Updating[I, O], Generic[I, O]):
         self, value: I, timeout_s: float | None, trace_id: str | None, headers: Mapping[str, str] | None
     ) -> list[O]:
         left_s = self._wait_ready(timeout_s)
-        with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+        with self._feed((), timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             results: list[O] = []
+            feed.admit([value])
             while feed.gather(results):
                 feed.check_woken(feed.signal.wait(feed.remaining_s), timeout_s)
             return results
@@ -114,8 +115,9 @@ class Run(Updating[I, O], Generic[I, O]):
     ) -> list[O]:
         """Twin of `ask_all` for async code."""
         left_s = await self._await_ready(timeout_s)
-        with self._feed([value], timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
+        with self._feed((), timeout_s=left_s, trace_id=trace_id, headers=headers, is_ask=True) as feed:
             results: list[O] = []
+            feed.admit([value])
             while feed.gather(results):
                 feed.check_woken(await feed.signal.wait_async(feed.remaining_s), timeout_s)
             return results

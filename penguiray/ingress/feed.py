@@ -185,10 +185,16 @@ class Feed:
                 return
 
     def gather(self, results: list[Any]) -> bool:
-        """Add what has come to a list; False when that was all."""
-        is_open = self.fill()
-        for values in self.parts("raise"):
-            results += values
+        """Add what has come of an ask to a list; False when that was all."""
+        call = self._call
+        while call.has_results or call.failure is not None:
+            with self._engine.lock:
+                part = call.take()
+            if isinstance(part, State):
+                break
+            results += part.values
+            if part.error is not None:
+                raise part.error
         most = self._engine.plan.options.max_live_messages
         if len(results) > most:
             raise ManyResults(
@@ -196,7 +202,7 @@ class Feed:
                 f"the flow's options",
                 results=len(results),
             )
-        return is_open and not self._call.is_drained
+        return not call.is_drained
 
     def check_woken(self, woken: bool, timeout_s: float | None) -> None:
         """Raise if the wait for news ended without any; `timeout_s` is what the caller gave, also for the start."""

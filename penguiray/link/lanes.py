@@ -200,9 +200,14 @@ class Lanes:
             lane.links,
             lane.near,
             self._rng,
-            may=lambda link: link.may_take(waiting, self.frame_limit(link)) and link.credit.room() > 0,
+            may=lambda link: self._may_take(link, waiting),
             cost=lambda link: link.load.cost_s(now, self.service_s, self.bytes_each),
         )
+
+    def _may_take(self, link: Link, waiting: int) -> bool:
+        """Whether a replica may have some of so many messages that wait."""
+        is_idle = link.is_up and not link.unanswered
+        return (is_idle or link.may_take(waiting, self.frame_limit(link))) and link.credit.room() > 0
 
     def _near(self, lane: Lane) -> Sequence[Link]:
         for link in lane.links:

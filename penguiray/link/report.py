@@ -37,6 +37,13 @@ class NodeCount:
     watched_s: float = 0.0
     """Seconds over which they were added up."""
 
+    def copy(self) -> NodeCount:
+        """What it is now."""
+        return NodeCount(
+            self.taken, self.given, self.failed, self.retried, self.hedged, self.busy_s, self.places, self.place_s,
+            self.watched_s,
+        )  # fmt: skip
+
     def plus(self, other: NodeCount) -> NodeCount:
         """Both together."""
         return NodeCount(

@@ -175,8 +175,7 @@ class Outbox:
     def drop_cancelled(self) -> None:
         """Take back what has not left of inputs that were given up."""
         self._sender.drop(self._cancelled)
-        if not self.is_full:
-            self._has_room.set()
+        self._note_room()
 
     def refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         """A message could not be carried to or from this replica: it ends here, under the last node's name."""
@@ -256,8 +255,7 @@ class Outbox:
         self._sender.take_credit(link, feedback)
         if self._sender.has_waiting:
             self.flush()
-        if not self.is_full:
-            self._has_room.set()
+        self._note_room()
 
     def attach(self, ingress: int, on_news: Callable[[], None]) -> None:
         """Keep news of the inputs of one more process apart; `on_news` is called when there are some."""
@@ -267,8 +265,7 @@ class Outbox:
         """Drop the news for a process, and all that will come."""
         self._part()
         self._attached.pop(ingress, None)
-        if not self.is_full:
-            self._has_room.set()
+        self._note_room()
 
     def _part(self) -> None:
         """Move the news that are for attached processes to those; nobody pays for it where there are none."""
@@ -296,10 +293,13 @@ class Outbox:
             report.number = self._taken
             if report.begun:
                 self._begins = "told"
-        report.counters = {name: count.plus(NodeCount()) for name, count in self._counters.items()}
-        if not self.is_full:
-            self._has_room.set()
+        report.counters = {name: count.copy() for name, count in self._counters.items()}
+        self._note_room()
         return report
+
+    def _note_room(self) -> None:
+        if not (self._has_room.is_set() or self.is_full):
+            self._has_room.set()
 
     @property
     def is_full(self) -> bool:
@@ -313,8 +313,8 @@ class Outbox:
     @property
     def _waiting_bytes(self) -> float:
         """Bytes of what waits, by its mean size."""
-        waiting = self._sender.queued_bytes
-        if self._result_bytes:
+        waiting = self._sender.queued_bytes if self._sender.queued else 0.0
+        if self._result_bytes and (self._report.results or self._attached):
             results = len(self._report.results) + sum(len(news.report.results) for news in self._attached.values())
             waiting += results * self._result_bytes
         return waiting
