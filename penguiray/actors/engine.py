@@ -24,10 +24,9 @@ from typing import Any, Literal
 
 import ray
 
-from penguiray.actors.calls import feedback_of, report_of
 from penguiray.actors.cancels import Cancels
 from penguiray.actors.driver_links import DriverLinks
-from penguiray.actors.in_turn import InTurn
+from penguiray.actors.hearing import Hearing
 from penguiray.actors.lost import end_of_run
 from penguiray.actors.opening import Opening, Step
 from penguiray.actors.pool import ReplicaPool, hosts
@@ -45,9 +44,7 @@ from penguiray.ingress.engine import EngineState, Signal, ThreadSignal, Update
 from penguiray.ingress.ingress import Ingress
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
-from penguiray.link.frame import Feedback, LinkId
-from penguiray.link.report import Report
-from penguiray.link.wire import Bytes, unpack_report
+from penguiray.link.frame import LinkId
 from penguiray.observe.card import RunCard
 from penguiray.observe.watch import CallWatch
 from penguiray.plan.compile import compile_plan
@@ -64,10 +61,6 @@ _STOP_S = 40.0
 
 Event = tuple[Step | Literal["tick", "wake", "gone"], LinkId | None, "Future[Any] | None"]
 Todo = Callable[[], None]
-
-
-def _nothing() -> None:
-    """Nothing is to be done."""
 
 
 class RayEngine:
@@ -103,7 +96,6 @@ class RayEngine:
         self._has_ended = threading.Event()
         self._finish = False
         self._said: set[str] = set()
-        self._in_turn: InTurn[tuple[Report, Todo]] = InTurn()
         self._parcels = Parcels(spec.options.inline_limit_bytes)
         self._pool: ReplicaPool | None = None
         self._supervisor: Supervisor | None = None
@@ -119,13 +111,14 @@ class RayEngine:
 
     def _use(self, plan: Plan, *, ingress: int = 0) -> None:
         self.plan = plan
+        self._hearing = Hearing(self.plan, self.lock, self.clock, post=self._events.put, lose=self._lose)
         self._links = DriverLinks(
             self.plan.options,
             self.lock,
             self.clock,
-            on_answer=lambda *answer: self._events.put(lambda: self._take_answer(*answer)),
-            on_feedback=self._take_feedback,
-            on_report=self._take_report,
+            on_answer=self._hearing.take_answer,
+            on_feedback=self._hearing.take_feedback,
+            on_report=self._hearing.take_report,
             on_refused=self._refuse,
             on_error=lambda error: self._events.put(functools.partial(_raise, error)),
         )
@@ -139,7 +132,8 @@ class RayEngine:
             outlives_replicas=not ingress,
         )
         self.ingress.on_cancel = self._cancel
-        self.watch = CallWatch(self.plan)
+        self._hearing.begin(self.ingress, self._links.transport)
+        self.watch = self._hearing.watch
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         self.ingress.refuse_message(root, message_id, error)
@@ -277,8 +271,7 @@ class RayEngine:
             return
         self._links.connect(pool.by_stage())
         self._look_after(pool)
-        for link in pool.actors:
-            self._collect(link)
+        self._hearing.listen(pool, self._supervisor)
         self._state = "running"
         self._started.set()
 
@@ -292,8 +285,8 @@ class RayEngine:
             self.clock,
             self._hosts,
             post=self._events.put,
-            on_lost=self._forget,
-            on_successor=self._take_successor,
+            on_lost=self._hearing.forget,
+            on_successor=self._hearing.take_successor,
             use=self._use_updated,
         )
 
@@ -352,85 +345,14 @@ class RayEngine:
 
     # -- while it runs
 
-    def _collect(self, link: LinkId) -> None:
-        assert self._pool is not None
-        actor = self._pool.actors[link]
-        self._pool.collect(link, lambda link, told: self._events.put(lambda: self._take_told(link, actor, told)))
-
     def _take(self, event: Event) -> None:
         kind, _, _ = event
         if kind == "gone" and not self._is_ending:
             raise PenguirayError(f"run {self._spec.name!r} ended: this process is no longer connected to Ray")
         if kind == "tick":
-            self._warn_of_silence()
+            self._hearing.warn_of_silence()
             if self._supervisor is not None:
                 self._supervisor.look(self._look_for_places, _PLACEMENT_S)
-
-    def _take_answer(self, link: LinkId, actor: Any, answer: Future[Any]) -> None:
-        """A frame was taken by its receiver, or could not be brought to it."""
-        if self._is_gone(link, actor, answer.exception()):
-            return
-        report = report_of(answer)
-        if report is not None:
-            self._take_report(link, actor, *report)
-        with self.lock:
-            self.ingress.on_feedback(link, feedback_of(answer))
-
-    def _take_told(self, link: LinkId, actor: Any, told: Future[Any]) -> None:
-        """A replica has told its news."""
-        if self._is_gone(link, actor, told.exception()):
-            return
-        packed, calls = told.result()
-        if packed is None:
-            self._collect(link)
-        else:  # that it is asked again says to the replica that this is taken in
-            header, data, buffers = packed
-            self._take_report(link, actor, header, data, buffers, then=lambda: self._collect(link))
-        if calls is not None:
-            with self.lock:
-                said = self.watch.look(link, calls, self.clock.now())
-            _warn(said)
-
-    def _take_report(
-        self,
-        link: LinkId,
-        actor: Any,
-        header: Bytes,
-        data: Bytes,
-        buffers: Sequence[Any] = (),
-        then: Todo = _nothing,
-    ) -> None:
-        """Take a replica's news in, in their turn; from any thread. `then` is called when these are taken in."""
-        report = unpack_report(header, data, buffers, node=self.plan.stages[link.stage].last.name)
-        with self.lock:
-            if not self._links.transport.is_current(link, actor):
-                return
-            due = self._in_turn.due(link, report.number, (report, then))
-            for one, _ in due:
-                self.ingress.on_report(link, one)
-        for one, do in due:
-            self._links.transport.ask(link, one.number)
-            if self._supervisor is not None:
-                self._supervisor.note_report()
-                for peer, heard in one.unreached.items():
-                    self._events.put(functools.partial(self._supervisor.note_unreached, link, peer, heard))
-            do()
-
-    def _take_feedback(self, link: LinkId, feedback: Feedback) -> None:
-        self.ingress.on_feedback(link, feedback)
-
-    def _is_gone(self, link: LinkId, actor: Any, error: BaseException | None) -> bool:
-        """Whether an answer is of no use, since it is that of a replica that was lost."""
-        if self._pool is None or self._pool.actors.get(link) is not actor:
-            return True
-        if error is not None:
-            self._lose(link, error)
-        return error is not None
-
-    def _warn_of_silence(self) -> None:
-        with self.lock:
-            said = self.watch.silent(self.clock.now())
-        _warn(said)
 
     def _note_renewed(self, link: LinkId, actor: Any, done: Future[Any]) -> None:
         if self._supervisor is not None:
@@ -441,18 +363,6 @@ class RayEngine:
         if self._supervisor is None:
             raise error if isinstance(error, StartError) else self._lost(link, error)
         self._supervisor.lose(link, error)
-
-    def _forget(self, link: LinkId) -> None:
-        with self.lock:
-            self.watch.forget(link)
-
-    def _take_successor(self, link: LinkId) -> None:
-        """A replica works that takes the place of a lost one."""
-        assert self._pool is not None
-        with self.lock:
-            self._links.transport.replace(link, self._pool.peer(link))
-            self._in_turn.forget(link)
-        self._collect(link)
 
     def _lost(self, link: LinkId, error: BaseException | None) -> PenguirayError:
         return end_of_run(self.plan, link, error)
@@ -470,11 +380,6 @@ class RayEngine:
 
 def _raise(error: BaseException) -> None:
     raise error
-
-
-def _warn(sentences: list[str]) -> None:
-    for sentence in sentences:
-        _log.warning("%s", sentence)
 
 
 def _limited(plan: Plan) -> Plan:

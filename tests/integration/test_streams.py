@@ -132,7 +132,7 @@ def test_without_streams_the_call_that_brings_a_question_brings_its_answer_back(
         were_late.append(feedback_of(answer).late_s > 0)
         return report
 
-    monkeypatch.setattr("penguiray.actors.engine.report_of", noted)
+    monkeypatch.setattr("penguiray.actors.hearing.report_of", noted)
     with pr.Flow(pr.node(positive), options=pr.FlowOptions(streams=False)).start() as run:
         end = time.monotonic() + PATIENCE_S
         while sum(reports) < 10 and time.monotonic() < end:
