@@ -398,7 +398,7 @@ class Run(Updating[I, O], Generic[I, O]):
     def _repr_html_(self) -> str:
         """What a notebook shows: the status at this moment, and a drawing of the flow."""
         stages = [stage.nodes for stage in self._engine.plan.stages]
-        drawing = svg_of(diagram_of(self._spec.shape, f"flow {self.name}", stages))
+        drawing = svg_of(diagram_of(self._spec_now.shape, f"flow {self.name}", stages))
         return beside(self.status()._repr_html_(), drawing)
 
     def __reduce__(self) -> NoReturn:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Generic, TypeVar
 
 from penguiray.errors import FlowError
 from penguiray.graph.node import Node
 from penguiray.graph.spec import FlowSpec
 from penguiray.graph.update import updated
-from penguiray.ingress.engine import Update
+from penguiray.ingress.engine import Engine, Update
 from penguiray.lifecycle import warn_in_loop
 from penguiray.link.sendable import check_sendable
 from penguiray.sending import Sending
@@ -22,6 +23,10 @@ O = TypeVar("O")  # noqa: E741 - the output of a flow
 class Updating(Sending[I, O], Generic[I, O]):
     """Puts other versions of nodes into a run."""
 
+    def __init__(self, engine: Engine, spec: FlowSpec, *, began: float | None = None) -> None:
+        super().__init__(engine, spec, began=began)
+        self._updates: deque[tuple[FlowSpec, Update]] = deque()
+
     def update(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> None:
         """Go on with another version of a node: other code, another model, another limit.
 
@@ -32,7 +37,7 @@ class Updating(Sending[I, O], Generic[I, O]):
 
         So both are in memory for a while. If the new one cannot be built in a replica, or one is lost meanwhile, all go
         on with the old one. An input may be worked on by the old version in one replica while another one has
-        changed over. Other programs may be attached to the run.
+        changed over. Other programs may be attached to the run. Ctrl-C ends the wait, not the update.
 
         Args:
             node: The node that runs now, or its name.
@@ -48,32 +53,40 @@ class Updating(Sending[I, O], Generic[I, O]):
         """
         warn_in_loop("update")
         self._wait_ready()
-        spec, update = self._begin_update(node, new_node)
+        update = self._begin_update(node, new_node)
         while not update.is_done:
             update.signal.wait(None)
-        self._take_update(spec, update)
+        if update.error is not None:
+            raise update.error
 
     async def aupdate(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> None:
         """Twin of `update` for async code."""
         await self.await_ready()
-        spec, update = self._begin_update(node, new_node)
+        update = self._begin_update(node, new_node)
         while not update.is_done:
             await update.signal.wait_async(None)
-        self._take_update(spec, update)
+        if update.error is not None:
+            raise update.error
 
-    def _begin_update(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> tuple[FlowSpec, Update]:
+    def _begin_update(self, node: Node[Any, Any] | str, new_node: Node[Any, Any]) -> Update:
         self._refuse_if_closing()
         if self._engine.ingress.failure is not None:
             raise self._engine.ingress.failure
         if not isinstance(new_node, Node):
             raise FlowError(f"run.update wants a node in the place of the one that runs, not {new_node!r}")
         name = node if isinstance(node, str) else node.name
-        spec = updated(self._spec, name, new_node.spec)
+        spec = updated(self._spec_now, name, new_node.spec)
         new = next(one for one in spec.shape.nodes if one.name == name)
         check_sendable([new])
-        return spec, self._engine.update(new)
+        update = self._engine.update(new)
+        self._updates.append((spec, update))
+        return update
 
-    def _take_update(self, spec: FlowSpec, update: Update) -> None:
-        if update.error is not None:
-            raise update.error
-        self._spec = spec
+    @property
+    def _spec_now(self) -> FlowSpec:
+        """What the run runs; whoever began an update may have stopped waiting for it."""
+        while self._updates and self._updates[0][1].is_done:
+            spec, update = self._updates.popleft()
+            if update.error is None:
+                self._spec = spec
+        return self._spec

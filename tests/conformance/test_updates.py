@@ -317,3 +317,43 @@ def test_what_cannot_take_a_nodes_place_is_refused_and_nothing_changes() -> None
 @pr.node
 def _takes_text(x: str) -> int:
     return len(x)
+
+
+class BuiltLate:
+    """Is built when a file is there."""
+
+    def __init__(self, go: Path) -> None:
+        while not go.exists():
+            threading.Event().wait(0.01)
+
+    def __call__(self, x: int) -> int:
+        return x + 10
+
+
+class Slow:
+    """Takes a while, or as long as it may."""
+
+    def __call__(self, x: int) -> int:
+        threading.Event().wait(0.5)
+        return x
+
+
+@pytest.mark.usefixtures("engine")
+def test_an_update_goes_on_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    async def main() -> None:
+        go = tmp_path / "go"
+        async with pr.Flow(pr.actor(replicas=1)(Noted)(1), name="late").start() as run:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(
+                    run.aupdate("Noted", pr.actor(replicas=1, timeout_s=0.1)(BuiltLate)(go)), timeout=0.2
+                )
+            assert await run.aask(1) == 2
+            go.touch()
+            async with asyncio.timeout(SAFETY_S):
+                while await run.aask(1) != 11:
+                    await asyncio.sleep(0.01)
+            await run.aupdate("Noted", pr.actor(replicas=1)(Slow)())
+            with pytest.raises(pr.NodeError, match=r"longer than 0.1 s"):  # what is unset stays as it was
+                await run.aask(1)
+
+    asyncio.run(main())

@@ -99,7 +99,7 @@ class StreamPair:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         doors = [Door.make() for _ in range(2)]
         self.actors = [receiver(door) for door in doors]
