@@ -22,8 +22,7 @@ from typing import Any, ClassVar, Protocol
 from penguiray.clock import Clock, SystemClock
 from penguiray.errors import FlowError, PenguirayError, ReplicaLost, RunClosed
 from penguiray.graph.spec import FlowSpec, NodeSpec
-from penguiray.ingress.engine import EngineState, Signal, ThreadSignal, Update
-from penguiray.ingress.feed import is_loop_running
+from penguiray.ingress.engine import EngineState, Signal, Update
 from penguiray.ingress.ingress import Ingress
 from penguiray.interrupts import Uninterrupted
 from penguiray.link.failure import CarriedError
@@ -33,6 +32,7 @@ from penguiray.link.wire import Refused, carry_small, frame_of_what_can_travel
 from penguiray.observe.watch import CallWatch, look_every_s
 from penguiray.plan.compile import compile_plan
 from penguiray.plan.plan import Plan, Stage
+from penguiray.pump import LoopSignal, Pump
 from penguiray.runtime.built import NotOpened
 from penguiray.runtime.replica import Replica
 
@@ -82,15 +82,11 @@ class LocalEngine:
         self.clock: Clock = clock or SystemClock()
         self._loop = loop or asyncio.new_event_loop()
         self._loop.set_exception_handler(self._on_loop_error)
-        self._thread: threading.Thread | None = None
-        self._home: int | None = None
-        self._pumped: asyncio.Event | None = None
-        self._pumper: int | None = None
-        self._pumping = threading.Condition()
+        self._pump = Pump(self._loop, plan.name)
         self._stopping = threading.Lock()
         self._state: EngineState = "starting"
         self._start_error: PenguirayError | None = None
-        self._started = _LoopSignal(self, latched=True)
+        self._started = LoopSignal(self._pump, self.clock, latched=True)
         self._tasks: list[asyncio.Task[None]] = []
         self._update: asyncio.Task[None] | None = None
         self._is_dropping = False
@@ -169,11 +165,9 @@ class LocalEngine:
 
     def open(self) -> None:
         """Begin to start: at the first wait, or in a thread where a loop is running already."""
-        self._home = threading.get_ident()
         self._watcher.start()
         self._loop.call_soon(self._begin)
-        if is_loop_running():
-            self.leave_inline()
+        self._pump.begin()
 
     def _begin(self) -> None:
         self._tasks.append(self._loop.create_task(self._start()))
@@ -229,11 +223,11 @@ class LocalEngine:
 
     def signal(self) -> Signal:
         """A fresh signal for one call."""
-        return _LoopSignal(self)
+        return LoopSignal(self._pump, self.clock)
 
     def update(self, new: NodeSpec) -> Update:
         """Begin to put another version in the place of the node of that name."""
-        self._refuse_own_thread()
+        self._pump.refuse_own_thread()
         plan, stage = self.plan.updated(new)
         update = Update(plan, stage.index, self.signal())
         self.call_soon(self._begin_update, new.name, update)
@@ -275,7 +269,7 @@ class LocalEngine:
 
     def stop(self, *, finish: bool) -> None:
         """End all replicas; a second caller waits until the first has done it."""
-        self._refuse_own_thread()
+        self._pump.refuse_own_thread()
         with self._stopping:
             if self._state != "stopped":
                 self._state = "stopped"
@@ -285,15 +279,7 @@ class LocalEngine:
         self._watcher.stop()
         for replica in self._replicas.values():
             self.call_soon(replica.finish if finish else replica.stop)
-        closing = self._close(finish=finish)
-        if self.works_inline():
-            self._loop.run_until_complete(closing)
-        else:
-            asyncio.run_coroutine_threadsafe(closing, self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            assert self._thread is not None
-            self._thread.join()
-        self._loop.close()
+        self._pump.end(self._close(finish=finish))
 
     async def _close(self, *, finish: bool) -> None:
         """Wait for the workers, which hold the user's objects, before these are closed."""
@@ -314,50 +300,9 @@ class LocalEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def leave_inline(self) -> None:
-        """Give the engine a thread of its own, from now on; a caller that works for it at this moment is relieved."""
-        self._refuse_own_thread()
-        with self._pumping:
-            if self._pumped is not None:
-                self._loop.call_soon_threadsafe(self._pumped.set)
-                self._pumping.wait_for(lambda: self._pumped is None)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._loop.run_forever, name="penguiray-local", daemon=True)
-                self._thread.start()
-
-    def _refuse_own_thread(self) -> None:
-        """A node that waits for its own run would wait for itself."""
-        if self._pumper == threading.get_ident() or threading.current_thread() is self._thread:
-            raise FlowError(
-                f"a node of run {self.plan.name!r} may not ask, drain or stop that run: it would wait for itself"
-            )
-
-    def run_inline(self, done: asyncio.Event, timeout_s: float | None) -> None:
-        """Work in the caller's thread until the event is set, the time has run out, or a thread takes over."""
-        with self._pumping:
-            if self._thread is not None:
-                return
-            self._pumped, self._pumper = done, threading.get_ident()
-        waiter = self._loop.create_task(_waited(done, timeout_s))
-        try:
-            self._loop.run_until_complete(waiter)
-        finally:
-            waiter.cancel()
-            with self._pumping:
-                self._pumped = self._pumper = None
-                self._pumping.notify_all()
-
-    def works_inline(self) -> bool:
-        """Whether the engine works only while its caller waits; a caller elsewhere gives it a thread, which stays."""
-        self._refuse_own_thread()
-        if self._thread is None and (self._home != threading.get_ident() or is_loop_running()):
-            self.leave_inline()
-        return self._thread is None
-
     def call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
         """Have the loop call something, from whatever thread; nothing once the engine has stopped."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, *arguments)
+        self._pump.call_soon(function, *arguments)
 
     def deliver(self, frame: Frame, reply: Callable[[LinkId, Feedback], None]) -> None:
         """Hand a frame to its replica, its messages shuffled."""
@@ -452,48 +397,6 @@ class _Wire:
     def is_near(self, link: LinkId) -> bool:  # noqa: ARG002 - there is but one process
         """See `Transport`."""
         return True
-
-
-class _LoopSignal(ThreadSignal):
-    """Signal of the local engine: whoever waits for it, works."""
-
-    def __init__(self, engine: LocalEngine, *, latched: bool = False) -> None:
-        super().__init__(latched=latched)
-        self._engine = engine
-        self._done = asyncio.Event()
-
-    def set(self) -> None:
-        """Wake whoever waits."""
-        if not self.is_set:
-            super().set()
-            self._engine.call_soon(self._done.set)
-
-    def wait(self, timeout_s: float | None) -> bool:
-        """Work until there is news, or wait for the engine's thread."""
-        until = None if timeout_s is None else self._engine.clock.now() + timeout_s
-        while not self.is_set and self._engine.works_inline():
-            rest_s = None if until is None else max(0.0, until - self._engine.clock.now())
-            self._done.clear()
-            self._engine.run_inline(self._done, rest_s)
-            if rest_s is not None and until is not None and self._engine.clock.now() >= until:
-                break
-        if self.is_set or self._engine.works_inline():
-            return super().wait(0.0)
-        return super().wait(None if until is None else max(0.0, until - self._engine.clock.now()))
-
-    async def wait_async(self, timeout_s: float | None) -> bool:
-        """Wait for the engine's thread."""
-        self._engine.leave_inline()
-        return await super().wait_async(timeout_s)
-
-
-async def _waited(done: asyncio.Event, timeout_s: float | None) -> bool:
-    try:
-        async with asyncio.timeout(timeout_s):
-            await done.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def shuffled(frame: Frame, rng: random.Random) -> Frame:

@@ -17,20 +17,20 @@ LAYERS = (
     {"graph"},
     {"patterns", "bounded", "plan", "link"},
     {"ingress", "runtime", "control", "observe"},
-    {"local", "actors", "explain"},
+    {"local", "pump", "actors", "explain"},
     {"flow", "run", "updating", "sending", "lifecycle", "names", "results", "config"},
     {"compat", "testing", "ui", "demo"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIBLINGS = {
-    ("ingress", "observe"), ("ingress", "control"), ("run", "results"), ("run", "updating"), ("run", "lifecycle"),
-    ("updating", "sending"), ("updating", "lifecycle"),
+    ("ingress", "observe"), ("ingress", "control"), ("local", "pump"), ("run", "results"), ("run", "updating"),
+    ("run", "lifecycle"), ("updating", "sending"), ("updating", "lifecycle"),
     ("sending", "results"), ("sending", "lifecycle"), ("lifecycle", "config"), ("flow", "run"), ("flow", "results"),
     ("flow", "config"), ("flow", "names"), ("flow", "lifecycle"), ("names", "lifecycle"), ("names", "config"),
     ("ui", "demo"),
 }  # fmt: skip
-"""Who may import a neighbour of its own layer: the files that make up the user's handles, and the command line that
-starts the demo."""
+"""Who may import a neighbour of its own layer: the files that make up the user's handles, the local engine (who runs
+its loop), and the command line that starts the demo."""
 
 
 def part_of(module: str) -> str:
