@@ -61,8 +61,8 @@ SCRIPT = """
 
             carry = CallTransport.carry
 
-            def carried(self, parcel, place=None):
-                carry(self, parcel, place)
+            def carried(self, parcel, *more, **wishes):
+                carry(self, parcel, *more, **wishes)
                 if parcel.buffers:
                     if wanted("before", which(parcel.header)) is not None:
                         die()
