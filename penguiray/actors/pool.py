@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
@@ -35,6 +36,8 @@ Code = tuple[Any, list[int], list[Any]]
 
 _LEAD = LinkId(0, 0)
 """The first replica, which bears the run's name."""
+_CONNECT_S = 0.5
+"""Longest that Ray's daemon on another host may take to accept a connection."""
 
 
 class ReplicaPool:
@@ -49,7 +52,7 @@ class ReplicaPool:
         self._codes: dict[int, Code] = {}
         self._made_with: dict[LinkId, Code] = {}
         self._generations: dict[LinkId, int] = {}
-        self._avoided: dict[LinkId, str] = {}
+        self._left: dict[LinkId, tuple[str, bool]] = {}
         self.opened: set[LinkId] = set()
         """Those that have built their nodes."""
 
@@ -79,15 +82,22 @@ class ReplicaPool:
         """Whether a replica has other code than the newest."""
         return self._made_with[link] is not self._codes[link.stage]
 
-    def avoid(self, link: LinkId, host: str) -> None:
-        """Have the next actor in a replica's place live on another host than this one of Ray's ids, if one has room."""
-        self._avoided[link] = host
+    def leave_host(self, link: LinkId, host: str, *, for_sure: bool) -> None:
+        """Have the next actor in a replica's place live on another host, if one has room.
+
+        Args:
+            link: The replica.
+            host: Ray's id of the host that it was on.
+            for_sure: Whether that host is of no use, whatever can be seen of it. Else it is left if it is gone, too.
+        """
+        self._left[link] = host, for_sure
 
     def replace(self, link: LinkId) -> None:
         """End an actor for good and create another one under its name; waits until Ray has freed that."""
         ray.kill(self.actors[link], no_restart=True)
         generation = self._generations[link] = self._generations.get(link, 0) + 1
-        avoided = self._avoided.pop(link, "")
+        host, for_sure = self._left.pop(link, ("", True))
+        avoided = host if for_sure or not _is_there(host) else ""
         self.actors[link] = create_again(functools.partial(self._create, link, generation=generation, avoided=avoided))
 
     def epoch_of(self, link: LinkId) -> int:
@@ -190,3 +200,15 @@ def hosts() -> list[Host]:
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray has no types for it
         if node["Alive"]
     ]
+
+
+def _is_there(host: str) -> bool:
+    """Whether Ray's daemon on a host takes connections. Ray itself has actors placed there until it has seen that."""
+    node = next((node for node in ray.nodes() if node["NodeID"] == host and node["Alive"]), None)  # type: ignore[no-untyped-call]  # as above
+    if node is None:
+        return False
+    try:
+        socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True

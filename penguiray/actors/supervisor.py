@@ -88,8 +88,8 @@ class Supervisor:
         self._on_lost(link)
         self.updates.lost(link, error)
         host = self._listening.host_of(link)
-        if by_us and host is not None:  # all of its host may stand still
-            self._pool.avoid(link, host)
+        if host is not None:
+            self._pool.leave_host(link, host, for_sure=by_us)  # of one that was silent all of its host may stand still
         self._listening.forget(link)
         self._recovery.replace(link, how_lost(error), by_us=by_us)
 

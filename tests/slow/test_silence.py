@@ -44,8 +44,16 @@ def pid(number: int) -> int:
 
 @pr.node(replicas=1, fuse=False)
 def behind(numbers: list[int]) -> int:
-    """The process of a replica that is not replaced, since a join is before it."""
+    """The process of a replica that is not replaced, since a fold is before it."""
     return os.getpid()
+
+
+def _none() -> list[int]:
+    return []
+
+
+def _with(numbers: list[int], number: int) -> list[int]:
+    return [*numbers, number]
 
 
 class Late:
@@ -81,7 +89,7 @@ def late(ray_cluster: str, ready: Path) -> Iterator[Silent]:
 @pytest.fixture(scope="module", autouse=True)
 def paused(ray_cluster: str) -> Iterator[Silent]:
     """A run whose replica stands still."""
-    owner = pr.Flow(pid >> pr.join(name="gather") >> behind, name="paused").start()
+    owner = pr.Flow(pid >> pr.fold(_none, _with) >> behind, name="paused").start()
     run = attached("paused", 60)
     silent = Silent(owner, run, run.ask(1), time.monotonic())
     os.kill(silent.pid, signal.SIGSTOP)
