@@ -180,6 +180,8 @@ class ReplicaPool:
                 ray.kill(actor, no_restart=True)
             self.actors.clear()
             self.opened.clear()
+            self._codes.clear()  # and with them goes what lies in the store: a handle of the run may live on
+            self._made_with.clear()
 
 
 def _with_actor(told: Callable[[LinkId, Any, Future[Any]], None], actor: Any, link: LinkId, done: Future[Any]) -> None:
