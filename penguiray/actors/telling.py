@@ -161,7 +161,7 @@ class Teller:
 
     def give(self) -> Report | Packed | None:
         """What the driver's call is to bring; None if all goes over the stream."""
-        if self._called_for is not None:
+        if self._called_for is not None or self._sent:  # those on the stream are to be taken in before it
             return None
         if self._aside:
             self._called_for, packed = self._aside.popleft()

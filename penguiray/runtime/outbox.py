@@ -239,7 +239,7 @@ class Outbox:
         return bool(self._report.begun)
 
     def note_known(self) -> None:
-        """The last report has arrived."""
+        """The report that says what is about to begin has arrived."""
         if self._begins == "told":
             self._begins = "not"
             if self._on_known is not None:
@@ -313,7 +313,7 @@ class Outbox:
     @property
     def _waiting_bytes(self) -> float:
         """Bytes of what waits, by its mean size."""
-        waiting = self._sender.queued_bytes if self._sender.queued else 0.0
+        waiting = self._sender.queued_bytes
         if self._result_bytes and (self._report.results or self._attached):
             results = len(self._report.results) + sum(len(news.report.results) for news in self._attached.values())
             waiting += results * self._result_bytes

@@ -164,6 +164,18 @@ def test_a_report_that_is_too_large_for_the_stream_comes_by_a_call_and_the_next_
     assert side.told() == [["b"]]
 
 
+def test_a_report_that_is_too_large_comes_when_those_before_it_have_arrived_or_will_come_by_calls_too(
+    side: Side,
+) -> None:
+    side.teller.use(side.wire)
+    large = "x" * MOST_BYTES
+    for value in ("a", large):
+        side.finish(value)
+    assert side.called() is None, "the driver could not take it in, and would not call again before it has"
+    side.teller.note_broken(side.wire)
+    assert [side.called(), side.called()] == [["a"], [large]]
+
+
 @pytest.mark.parametrize("by", ["stream", "call"])
 def test_what_is_to_be_known_before_it_begins_is_known_when_the_report_has_arrived(side: Side, by: str) -> None:
     known = list[str]()
@@ -235,15 +247,21 @@ def test_what_is_to_be_known_before_it_begins_and_what_comes_after_a_report_that
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_happens_each_result_comes_and_in_its_order(seed: int) -> None:
     rng, side, came = random.Random(seed), Side(), list[Any]()
-    in_turn = InTurn[Report]()
+    in_turn, may_call = InTurn[tuple[Report, bool]](), True
     given, seen, broken = 0, 0, rng.random() < 0.2
     if not broken:
         side.teller.use(side.wire)
 
-    def take(report: Report) -> None:
-        """The driver takes a report in, in its turn, and says so on the stream, as long as that is there."""
-        for one in in_turn.due(LinkId(0, 0), report.number, report):
+    def take(report: Report, *, was_called: bool = False) -> None:
+        """The driver takes a report in, in its turn, and says so on the stream, as long as that is there.
+
+        It calls again when it has taken in what the last call has brought.
+        """
+        nonlocal may_call
+        may_call = may_call and not was_called
+        for one, calls_again in in_turn.due(LinkId(0, 0), report.number, (report, was_called)):
             came.extend(one.results)
+            may_call = may_call or calls_again
             if not broken:
                 side.teller.note_arrived(one.number)
 
@@ -260,10 +278,10 @@ def test_whatever_happens_each_result_comes_and_in_its_order(seed: int) -> None:
             given += 1
         elif step == "look":
             look()
-        elif step == "call":
+        elif step == "call" and may_call:
             report = side.report_called()
             if report is not None:
-                take(report)
+                take(report, was_called=True)
         elif rng.random() < 0.2:
             broken = True
             side.teller.note_broken(side.wire)
@@ -271,7 +289,7 @@ def test_whatever_happens_each_result_comes_and_in_its_order(seed: int) -> None:
     side.teller.note_broken(side.wire)
     broken = True
     for _ in range(given + 3):
-        if (report := side.report_called()) is not None:
-            take(report)
+        if may_call and (report := side.report_called()) is not None:
+            take(report, was_called=True)
     numbers = [number for number, _ in came]
     assert list(dict.fromkeys(numbers)) == list(range(given))
