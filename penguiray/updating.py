@@ -37,7 +37,8 @@ class Updating(Sending[I, O], Generic[I, O]):
 
         So both are in memory for a while. If the new one cannot be built in a replica, or one is lost meanwhile, all go
         on with the old one. An input may be worked on by the old version in one replica while another one has
-        changed over. Other programs may be attached to the run. Ctrl-C ends the wait, not the update.
+        changed over. Other programs may be attached to the run. Ctrl-C ends the wait and not the update, but in the new
+        one's own code on the local engine.
 
         Args:
             node: The node that runs now, or its name.
@@ -79,14 +80,16 @@ class Updating(Sending[I, O], Generic[I, O]):
         new = next(one for one in spec.shape.nodes if one.name == name)
         check_sendable([new])
         update = self._engine.update(new)
-        self._updates.append((spec, update))
+        with self._engine.lock:
+            self._updates.append((spec, update))
         return update
 
     @property
     def _spec_now(self) -> FlowSpec:
         """What the run runs; whoever began an update may have stopped waiting for it."""
-        while self._updates and self._updates[0][1].is_done:
-            spec, update = self._updates.popleft()
-            if update.error is None:
-                self._spec = spec
-        return self._spec
+        with self._engine.lock:
+            while self._updates and self._updates[0][1].is_done:
+                spec, update = self._updates.popleft()
+                if update.error is None:
+                    self._spec = spec
+            return self._spec

@@ -88,16 +88,21 @@ class ReplicaPool:
         Args:
             link: The replica.
             host: Ray's id of the host that it was on.
-            for_sure: Whether that host is of no use, whatever can be seen of it. Else it is left if it is gone, too.
+            for_sure: Whether that host is of no use, whatever can be seen of it. Else `look_at_host` is due.
         """
         self._left[link] = host, for_sure
+
+    def look_at_host(self, link: LinkId) -> None:
+        """See whether the host that a replica was on is there; if it is, the next one may live there, too."""
+        host, for_sure = self._left.get(link, ("", True))
+        if not for_sure and _is_there(host):
+            del self._left[link]
 
     def replace(self, link: LinkId) -> None:
         """End an actor for good and create another one under its name; waits until Ray has freed that."""
         ray.kill(self.actors[link], no_restart=True)
         generation = self._generations[link] = self._generations.get(link, 0) + 1
-        host, for_sure = self._left.pop(link, ("", True))
-        avoided = host if for_sure or not _is_there(host) else ""
+        avoided, _ = self._left.pop(link, ("", True))
         self.actors[link] = create_again(functools.partial(self._create, link, generation=generation, avoided=avoided))
 
     def epoch_of(self, link: LinkId) -> int:

@@ -100,6 +100,7 @@ class Successors:
         """Ask Ray for another actor; in a thread, since Ray may take a second to free the name of the old one."""
         self._has_ended.wait(after_s)
         try:
+            self._pool.look_at_host(link)  # which may take a moment, and others need not wait for it
             with self._closing:
                 if self._has_ended.is_set():
                     return

@@ -40,9 +40,14 @@ class Link:
 
     def may_take(self, waiting: int, limit: int) -> bool:
         """Whether it may have some of what waits: if nothing is on its way any, and a full frame ahead of need."""
-        if not self.unanswered:
+        if self.is_idle or not self.is_up:
             return self.is_up
-        return waiting >= limit and len(self.unanswered) < self.load.frames_ahead(limit) and self.is_up
+        return waiting >= limit and len(self.unanswered) < self.load.frames_ahead(limit)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the replica lives, and nothing is on its way to it."""
+        return self.is_up and not self.unanswered
 
     def on_the_way(self) -> Iterator[list[int]]:
         """Ids of the messages in each frame that its receiver has not taken."""
@@ -206,8 +211,7 @@ class Lanes:
 
     def _may_take(self, link: Link, waiting: int) -> bool:
         """Whether a replica may have some of so many messages that wait."""
-        is_idle = link.is_up and not link.unanswered
-        return (is_idle or link.may_take(waiting, self.frame_limit(link))) and link.credit.room() > 0
+        return (link.is_idle or link.may_take(waiting, self.frame_limit(link))) and link.credit.room() > 0
 
     def _near(self, lane: Lane) -> Sequence[Link]:
         for link in lane.links:

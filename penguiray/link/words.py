@@ -23,6 +23,7 @@ MOST_BODY_BYTES = MOST_BYTES - 64
 _HEAD = struct.Struct("!IBI")
 _LENGTH = struct.Struct("!I")
 _SHORT_BYTES = 1 << 14
+"""Payloads of up to so many bytes are copied behind their heads: to copy longer ones takes more than another piece."""
 _LEAST_ROOM = 1 << 16
 """Bytes that can be received at once, at least."""
 
