@@ -40,6 +40,7 @@ from penguiray.link.running import RunningCall
 from penguiray.link.wire import Packed
 from penguiray.link.words import BrokenWord, Word
 from penguiray.plan.plan import Stage
+from penguiray.runtime.home import Home
 from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
 
@@ -68,6 +69,7 @@ class ReplicaProcess:
         self._epoch = epoch
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
+        self._home = Home(self._loop)
         self._owner = self._reader(is_owner=True)
         self._attached = Readers(functools.partial(self._reader, is_owner=False))
         self._looking = threading.Lock()
@@ -97,6 +99,7 @@ class ReplicaProcess:
             rng=random.Random(f"{epoch}/{stage.index}/{number}"),  # noqa: S311 - jitter, not a secret
             on_news=self._on_news,
             inline=False,
+            home=self._home,
             ask_first=None if number == 0 else self._ask_first,
             own_epoch=epoch_of(epoch, LinkId(stage.index, number), generation),
             is_successor=generation > 0,
@@ -175,7 +178,7 @@ class ReplicaProcess:
     def _run_loop(self) -> None:
         """The loop's thread. Only `sys.exit()` in a task that the user's code made ends it; nothing works then."""
         try:
-            self._loop.run_forever()
+            self._home.run()
         finally:
             os._exit(1)
 

@@ -18,6 +18,7 @@ from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.column_worker import ColumnWorker
 from penguiray.runtime.executor import Executor, InlineExecutor, ThreadExecutor
 from penguiray.runtime.fold_worker import FoldWorker
+from penguiray.runtime.home import Home
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.join_worker import JoinWorker
 from penguiray.runtime.outbox import Outbox
@@ -57,6 +58,7 @@ class BuiltStage:
         clock: Clock,
         rng: random.Random,
         inline: bool,
+        home: Home | None,
     ) -> None:
         """Put the worker together; `open` builds the nodes' objects.
 
@@ -69,12 +71,13 @@ class BuiltStage:
             clock: Where time comes from.
             rng: Jitter.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
+            home: Where sync code may run, one call at a time. None: in threads of its own.
         """
         self.nodes = nodes
         """In the order in which they feed each other."""
         for node, behind in pairwise(nodes):
             node.shedding.behind_s = behind.shedding.rest_s
-        self._executor = _executor(stage, inline=inline)
+        self._executor = _executor(stage, inline=inline, home=home)
         self.kind: CallKind = "async" if stage.last.signature.is_async else "sync"
         """How its code is called."""
         self.worker: Worker = _worker(Bench(stage, nodes, inbox, outbox, cancelled, self._executor, clock, rng))
@@ -137,15 +140,17 @@ def _worker(bench: Bench) -> Worker:
         return JoinWorker(bench)
     if last.options.batch:
         return BatchWorker(bench)
-    limits = (node.options.timeout_or_none or node.options.rate_or_none for node in bench.stage.nodes)
-    overlaps = bench.stage.concurrency > 1 or any(limits)
-    if overlaps or last.signature.is_async:
-        return TaskWorker(bench)
-    return ColumnWorker(bench)
+    return TaskWorker(bench) if _overlaps(bench.stage) else ColumnWorker(bench)
 
 
-def _executor(stage: Stage, *, inline: bool) -> Executor:
+def _overlaps(stage: Stage) -> bool:
+    """Whether several calls are under way at a time, or one may be left to itself."""
+    limits = (node.options.timeout_or_none or node.options.rate_or_none for node in stage.nodes)
+    return stage.concurrency > 1 or any(limits) or stage.last.signature.is_async
+
+
+def _executor(stage: Stage, *, inline: bool, home: Home | None) -> Executor:
     is_limited = any(node.options.timeout_or_none for node in stage.nodes)
     if stage.last.signature.is_async or (inline and not is_limited):
         return InlineExecutor()
-    return ThreadExecutor(stage.concurrency, name=stage.name)
+    return ThreadExecutor(stage.concurrency, stage.name, None if _overlaps(stage) else home)

@@ -16,7 +16,7 @@ from typing import Any
 from penguiray.errors import DeadlineExceeded
 from penguiray.link.message import Messages
 from penguiray.runtime.bound import BoundNode, Item
-from penguiray.runtime.executor import as_error
+from penguiray.runtime.executor import as_error, harmless
 from penguiray.runtime.inbox import Control, OnTaken
 from penguiray.runtime.layers import Call
 from penguiray.runtime.light import LIGHT_S, Light
@@ -58,7 +58,8 @@ class ColumnWorker:
         self._slice = Messages([], [], [])
         self._again: dict[asyncio.Task[None], Item] = {}
         self._light = Light()
-        self._at_once = self._take_at_once if _may_run_here(bench) else None
+        self._is_ending = False
+        self._at_once = None if self._streams else self._take_at_once
         self._context = copy_context()
         self._group = asyncio.TaskGroup()
         self._stacks = [
@@ -101,7 +102,8 @@ class ColumnWorker:
     def _take_at_once(self, messages: Messages, on_taken: OnTaken) -> bool:
         """Work on messages here, in the loop's own thread, if that takes no longer than to hand them to another one."""
         takes_long = len(messages) * self._per_message_s > LIGHT_S or not self._light.is_light
-        if takes_long or self._slots.free < 1 or self._bench.outbox.is_full:
+        is_full = self._slots.free < 1 or len(self._again) >= PARKED_LIMIT or self._bench.outbox.is_full
+        if takes_long or is_full or self._is_ending or not self._bench.executor.is_here:
             return False
         on_taken()
         self._context.run(self._work_here, messages)
@@ -114,8 +116,11 @@ class ColumnWorker:
                 messages = outcome.done = self._without_late(messages, outcome)
             if len(messages):
                 self._bench.executor.call_here(self._run_slice, messages, outcome)
-        except BaseException as error:  # noqa: BLE001 - what would end the worker, were it called there
-            self._group.create_task(_raise(error))
+        except BaseException as error:
+            self._is_ending = True
+            self._group.create_task(_raise(harmless(error)))
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return
         self._report(outcome)
         self._bench.outbox.flush()
@@ -153,7 +158,7 @@ class ColumnWorker:
             outcome.done = messages
             return outcome
         if not self._streams:
-            await self._bench.executor.call(self._run_slice, messages, outcome)
+            await self._bench.executor.call(self._context.run, self._run_slice, messages, outcome)
             return outcome
         outbox = self._bench.outbox
         async for group in self._bench.executor.stream(self._stream_slice, messages, outcome):
@@ -270,21 +275,6 @@ class ColumnWorker:
 
 async def _raise(error: BaseException) -> None:
     raise error
-
-
-def _may_run_here(bench: Bench) -> bool:
-    """Whether calls may run in the loop's own thread, and others in another one, as far as the nodes are concerned.
-
-    What a class's object holds may be bound to the thread that made it, and a context may wait. What a generator gives
-    has to leave while it runs.
-    """
-    return not any(
-        node.spec.kind not in {"function", "route"}
-        or node.spec.options.num_gpus
-        or node.wants_context
-        or node.spec.signature.is_stream
-        for node in bench.nodes
-    )
 
 
 def _one_call(node: BoundNode, bench: Bench) -> Call:

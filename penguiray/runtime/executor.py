@@ -14,12 +14,14 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Executor as FutureExecutor
+from functools import partial
 from typing import Any, Protocol
 
 from penguiray.errors import PenguirayError
 from penguiray.graph.inside import enter_node
+from penguiray.runtime.home import Home
 
-__all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error"]
+__all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error", "harmless"]
 
 OVERRUN_GRACE_S = 5.0
 """How long a function may go on past its time-out before its replica is given up."""
@@ -33,6 +35,11 @@ class StuckError(PenguirayError):
 
 class Executor(Protocol):
     """Runs sync code for one stage."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a call may be made on the loop now, since all calls are made in the thread that runs it."""
+        ...
 
     async def ready(self) -> None:
         """Wait until a call could begin.
@@ -63,6 +70,8 @@ class InlineExecutor:
     """Runs code where it is awaited."""
 
     __slots__ = ()
+
+    is_here = True
 
     async def ready(self) -> None:
         """A call can always begin."""
@@ -95,20 +104,28 @@ class InlineExecutor:
 
 
 class ThreadExecutor:
-    """Runs code in a fixed number of daemon threads, each call in the first that is free."""
+    """Runs code in a fixed number of daemon threads, each call in the first that is free; or in the loop's home."""
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, home: Home | None = None) -> None:
+        """Start threads of that name; none where there is a home, which is as good as one."""
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._desk = _Desk(self._jobs)
+        self._desk = _Desk(self._jobs.put if home is None else lambda job: home.call(partial(_do, job)))
+        self._home = home
+        self._places = threads
         self._held = 0
         self._freed = asyncio.Event()
         self._overrunning: dict[_Job, float] = {}
         self._threads = [
             threading.Thread(target=_work, args=(self._jobs,), name=f"{name}-{number}", daemon=True)
-            for number in range(threads)
+            for number in range(threads if home is None else 0)
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def is_here(self) -> bool:
+        """See `Executor`."""
+        return self._home is not None and self._home.is_here
 
     async def ready(self) -> None:
         """Wait for a thread; gives up when a function has overrun its time-out by more than the grace."""
@@ -116,7 +133,7 @@ class ThreadExecutor:
             patience_s = self._patience_s()
             if patience_s is not None and patience_s <= 0.0:
                 raise StuckError(f"a function has not returned {OVERRUN_GRACE_S:g} s after its time-out")
-            if self._held < len(self._threads):
+            if self._held < self._places:
                 return
             self._freed.clear()
             with contextlib.suppress(TimeoutError):
@@ -155,8 +172,12 @@ class ThreadExecutor:
         asyncio._set_running_loop(None)  # noqa: SLF001 - exported for who runs loops
         try:
             return function(*arguments)
+        except Exception as error:
+            if isinstance(error, StopIteration):
+                raise harmless(error) from error
+            raise
         except BaseException as error:
-            raise _in_thread(error) from error
+            raise harmless(error) from error
         finally:
             asyncio._set_running_loop(loop)  # noqa: SLF001 - as above
 
@@ -214,7 +235,7 @@ class _Job:
         try:
             result = self._function(*self._arguments)
         except BaseException as error:  # noqa: BLE001 - the border to user code: everything goes to who asked
-            _call_soon(self._loop, self._end, None, _in_thread(error))
+            _call_soon(self._loop, self._end, None, harmless(error))
         else:
             _call_soon(self._loop, self._end, result, None)
 
@@ -236,20 +257,24 @@ class _Desk(FutureExecutor):
     What it gives is the loop's own future: `run_in_executor` takes that as it is, and copies nothing between two.
     """
 
-    def __init__(self, jobs: queue.SimpleQueue[_Job | None]) -> None:
-        self._jobs = jobs
+    def __init__(self, take: Callable[[_Job], None]) -> None:
+        self._take = take
 
     def submit(self, job: Any, /, *_arguments: Any, **_keywords: Any) -> Any:
-        self._jobs.put(job)
+        self._take(job)
         return job.future
 
 
 def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
     enter_node("sync")
     while (job := jobs.get()) is not None:
-        if job.claim():
-            job()
+        _do(job)
         del job
+
+
+def _do(job: _Job) -> None:
+    if job.claim():
+        job()
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
@@ -264,7 +289,7 @@ def _wrapped(error: BaseException) -> RuntimeError:
     return wrapped
 
 
-def _in_thread(error: BaseException) -> Exception:
+def harmless(error: BaseException) -> Exception:
     """Like `as_error`; in a thread of ours nothing may be raised on."""
     if not isinstance(error, KeyboardInterrupt | GeneratorExit):
         return as_error(error)

@@ -29,6 +29,7 @@ from penguiray.plan.plan import Stage
 from penguiray.runtime.bound import BoundNode
 from penguiray.runtime.built import BuiltStage
 from penguiray.runtime.cancelled import Cancelled
+from penguiray.runtime.home import Home
 from penguiray.runtime.inbox import Inbox
 from penguiray.runtime.outbox import Outbox
 from penguiray.runtime.permits import Permits, RateKeeper
@@ -57,6 +58,7 @@ class Replica:
         rng: random.Random,
         on_news: Callable[[], None],
         inline: bool,
+        home: Home | None = None,
         ask_first: AskFirst | None = None,
         own_epoch: int = 0,
         is_successor: bool = False,
@@ -72,6 +74,7 @@ class Replica:
             rng: Jitter, and draws among the replicas of the next stages.
             on_news: Called when `outbox.take_report` has something to say.
             inline: Whether sync code may run on the loop itself, where nothing needs a thread.
+            home: The thread that runs its loop, if sync code may run there. None: that has threads of its own.
             ask_first: Asks replica 0 of the stage for permits of the node at a place of the stage. None: this is it.
             own_epoch: Epoch of what it sends.
             is_successor: Whether it takes the place of one that was lost.
@@ -104,7 +107,7 @@ class Replica:
             on_known=self._inbox.note_known,
         )
         """What it gave and has not handed over yet."""
-        self._built = self._build(stage, [self._bound(stage, place) for place in range(len(stage.nodes))])
+        self._built = self._build(stage, [self._bound(stage, place) for place in range(len(stage.nodes))], home)
         self._next: BuiltStage | None = None
         self._is_building = False
         self._has_switched = asyncio.Event()
@@ -123,11 +126,11 @@ class Replica:
             permits=self._permits.get(place),
         )
 
-    def _build(self, stage: Stage, nodes: Sequence[BoundNode]) -> BuiltStage:
+    def _build(self, stage: Stage, nodes: Sequence[BoundNode], home: Home | None = None) -> BuiltStage:
         nodes[-1].shedding.behind_s = lambda: self.sender.rest_s
         return BuiltStage(
             stage, nodes, self._inbox, self.outbox, self._cancelled,
-            clock=self._clock, rng=self._rng, inline=self._inline,
+            clock=self._clock, rng=self._rng, inline=self._inline, home=home,
         )  # fmt: skip
 
     def _begin(self, root: int, message_id: int) -> None:

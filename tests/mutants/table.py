@@ -274,6 +274,18 @@ MUTANTS = (
         "not self.is_paused and self.is_empty", "not self.is_paused", ("unit/runtime/test_inbox.py",),
     ),
     Mutant(
+        "routing", "a message with a key waits for the one before it, also if it is alone", "runtime/inbox.py",
+        " or (self._keys is not None and messages.keys)", "", ("unit/runtime/test_inbox.py",),
+    ),
+    Mutant(
+        "streams", "what calls bring waits until what is on the stream has arrived", "actors/telling.py",
+        "if self._called_for is not None or self._sent:", "if self._called_for is not None:", TELLING,
+    ),
+    Mutant(
+        "overload", "what waits for another attempt is bounded for lone messages, too", "runtime/column_worker.py",
+        " or len(self._again) >= PARKED_LIMIT", "", ("unit/runtime/test_at_once.py",),
+    ),
+    Mutant(
         "routing", "what replicas may die of is not worked on at once", "runtime/inbox.py",
         "is_apart = self._watches(messages) or", "is_apart =", ("unit/runtime/test_inbox.py",),
     ),

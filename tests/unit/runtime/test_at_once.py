@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,9 +22,11 @@ from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.ids import child_id, root_of
 from penguiray.link.message import Facts, Messages
 from penguiray.link.report import Report
+from penguiray.runtime.home import Home
 from penguiray.runtime.light import LIGHT_S
 from penguiray.runtime.replica import Replica
 
+SAFETY_S = 30.0
 ENOUGH = 40
 """More messages than have to be seen before any is worked on at once."""
 
@@ -37,6 +41,8 @@ class HandClock(SystemClock):
 
 
 CLOCK = HandClock()
+HOME = threading.get_ident()
+"""The thread of the tests, in which loops are at home."""
 
 
 @pr.node
@@ -76,18 +82,41 @@ def leaves(takes_s: float) -> int:
     raise SystemExit(threading.get_ident())
 
 
+class Word:
+    is_said = False
+
+
+WORD = Word()
+
+
+@pr.node
+def waits(takes_s: float) -> tuple[int, bool]:
+    end = time.monotonic() + SAFETY_S
+    while not WORD.is_said and time.monotonic() < end:
+        time.sleep(0.001)
+    return threading.get_ident(), WORD.is_said
+
+
 class Bench:
-    """A replica as on Ray, given one message after the other."""
+    """A replica as on Ray, or as in the local engine, given one message after the other."""
 
     def __init__(self, graph: Graph[Any, Any], *, inline: bool = False) -> None:
         plan = pr.Flow(graph).plan()
         self.said: list[Feedback] = []
+        self.loop = asyncio.new_event_loop()
+        self.home = Home(self.loop)
         self._news = asyncio.Event()
         self._sent = 0
         self.replica = Replica(
             plan.stages[0], plan.options, Nowhere(), epoch=7, clock=CLOCK, rng=random.Random(0),
-            on_news=lambda: self._news.set(), inline=inline,
+            on_news=lambda: self._news.set(), inline=inline, home=self.home,
         )  # fmt: skip
+
+    async def at_home(self) -> None:
+        """The worker waits, and the loop runs where it is at home."""
+        await asyncio.sleep(0)
+        while threading.get_ident() != HOME:
+            await asyncio.sleep(0)
 
     def send(self, *takes_s: float, facts: Facts | None = None) -> None:
         roots = [root_of(1, self._sent + number) for number in range(len(takes_s))]
@@ -103,13 +132,15 @@ class Bench:
 
     async def result(self, takes_s: float = 0.0) -> Any:
         """What comes of a message, when nothing else is under way."""
-        await asyncio.sleep(0)
+        await self.at_home()
         self.send(takes_s)
         while not (results := (await self.told()).results):  # the end of a generator may be told by itself
             pass
         return results[0]
 
     def run(self, work: Callable[[Bench], Any]) -> Any:
+        """Have the loop run in this thread until a test's work is done."""
+
         async def main() -> Any:
             await self.replica.open()
             working = asyncio.create_task(self.replica.run())
@@ -119,45 +150,91 @@ class Bench:
             await self.replica.close()
             return found
 
-        return asyncio.run(main())
+        task = self.loop.create_task(main())
+        task.add_done_callback(lambda _: self.loop.stop())
+        self.home.run()
+        self.loop.close()
+        return task.result()
 
 
-async def threads_of(bench: Bench) -> list[int]:
-    return [await bench.result() for _ in range(ENOUGH)]
+async def at_once(bench: Bench, takes_s: float = 0.0) -> tuple[Any, bool]:
+    """What comes of a message, and whether that was there as soon as the message was."""
+    await bench.at_home()
+    bench.send(takes_s)
+    was_at_once = bool(bench.replica.outbox.has_news)
+    while not (results := (await bench.told()).results):  # the end of a generator may be told by itself
+        pass
+    return results[0], was_at_once
 
 
-def test_a_lone_message_is_worked_on_at_once_when_enough_were_short() -> None:
-    threads = Bench(where).run(threads_of)
-    here = threading.get_ident()
-    assert here not in threads[:16]
-    assert threads[-16:] == [here] * 16
+async def many_at_once(bench: Bench) -> list[tuple[Any, bool]]:
+    return [await at_once(bench) for _ in range(ENOUGH)]
 
 
-@pytest.mark.parametrize("node", [where_with_context, where_and_more, Where(), where.options(num_gpus=0.1)])
-def test_nodes_that_may_depend_on_their_thread_keep_it(node: Graph[Any, Any]) -> None:
-    assert threading.get_ident() not in Bench(node).run(threads_of)
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("node", [where, where_with_context, Where(), where.options(num_gpus=0.1)])
+def test_a_lone_message_is_worked_on_at_once_when_enough_were_short_and_always_in_one_thread(
+    node: Graph[Any, Any], inline: bool
+) -> None:
+    found = Bench(node, inline=inline).run(many_at_once)
+    assert {thread for thread, _ in found} == {threading.get_ident()}
+    assert [was_at_once for _, was_at_once in found] == [False] * 16 + [True] * (ENOUGH - 16)
 
 
-def test_a_long_call_has_the_next_ones_run_in_a_thread_again() -> None:
-    async def work(bench: Bench) -> list[int]:
-        assert (await threads_of(bench))[-1] == threading.get_ident()
-        await bench.result(1.0)
-        return await threads_of(bench)
-
-    assert threading.get_ident() not in Bench(where).run(work)
+def test_a_generator_runs_in_that_thread_too_and_its_outputs_leave_by_another_one() -> None:
+    found = Bench(where_and_more).run(many_at_once)
+    assert {thread for thread, _ in found} == {threading.get_ident()}
 
 
-def test_a_frame_that_takes_long_together_goes_to_a_thread() -> None:
-    async def work(bench: Bench) -> Report:
+def test_a_long_call_has_the_next_ones_leave_the_loop_alone_again() -> None:
+    async def work(bench: Bench) -> list[tuple[Any, bool]]:
+        assert (await many_at_once(bench))[-1][1]
+        assert (await at_once(bench, 1.0))[1]
+        return await many_at_once(bench)
+
+    found = Bench(where).run(work)
+    assert found[-1] == (threading.get_ident(), False)
+
+
+def test_a_call_that_is_not_short_leaves_the_loop_to_another_thread() -> None:
+    async def work(bench: Bench) -> tuple[int, bool, int]:
+        result = asyncio.ensure_future(bench.result())
+        await asyncio.sleep(0.01)
+        there = threading.get_ident()
+        WORD.is_said = True
+        return *(await result), there
+
+    home, was_heard, there = Bench(waits).run(work)
+    assert (home, was_heard) == (threading.get_ident(), True)
+    assert there != home
+
+
+def test_a_frame_that_takes_long_together_leaves_the_loop_alone() -> None:
+    async def work(bench: Bench) -> list[bool]:
         for _ in range(ENOUGH):
             await bench.result(LIGHT_S / 4)
-        bench.send(*[LIGHT_S / 4] * 3)
-        assert set((await bench.told()).results) == {threading.get_ident()}
-        await asyncio.sleep(0)
-        bench.send(*[LIGHT_S / 4] * 6)
-        return await bench.told()
+        seen = []
+        for count in (3, 6):
+            await bench.at_home()
+            bench.send(*[LIGHT_S / 4] * count)
+            seen.append(bench.replica.outbox.has_news)
+            await bench.told()
+        return seen
 
-    assert threading.get_ident() not in Bench(where).run(work).results
+    assert Bench(where).run(work) == [True, False]
+
+
+def test_context_variables_are_the_same_in_all_calls() -> None:
+    @pr.node
+    def third(takes_s: float) -> str:
+        if decimal.getcontext().prec == 28:
+            decimal.getcontext().prec = 6
+        return str(decimal.Decimal(1) / 3)
+
+    for inline in (False, True):
+        found = Bench(third, inline=inline).run(many_at_once)
+        assert {result for result, _ in found} == {"0.333333"}
+        assert found[-1][1]
 
 
 def test_code_may_run_a_loop_of_its_own_and_knows_that_it_is_a_nodes() -> None:
@@ -173,7 +250,7 @@ def test_what_it_raises_is_the_failure_of_its_message() -> None:
     async def work(bench: Bench) -> list[str]:
         said = list[str]()
         for _ in range(ENOUGH):
-            await asyncio.sleep(0)
+            await bench.at_home()
             bench.send(0.0)
             (failure,) = (await bench.told()).failures
             said.append(str(failure.error))
@@ -182,36 +259,72 @@ def test_what_it_raises_is_the_failure_of_its_message() -> None:
     assert str(threading.get_ident()) in Bench(leaves).run(work)[-1]
 
 
-def test_ctrl_c_in_it_ends_the_replica_as_it_does_in_a_thread() -> None:
-    @pr.node
-    def interrupted(takes_s: float) -> int:
-        if takes_s:
-            raise KeyboardInterrupt
-        return threading.get_ident()
+@pr.node
+def interrupted(takes_s: float) -> int:
+    if takes_s:
+        raise KeyboardInterrupt
+    return threading.get_ident()
 
-    async def work(bench: Bench) -> None:
-        assert (await threads_of(bench))[-1] == threading.get_ident()
-        await asyncio.sleep(0)
-        bench.send(1.0)
 
+async def one_interrupted(bench: Bench) -> None:
+    assert (await many_at_once(bench))[-1][1]
+    await bench.at_home()
+    bench.send(1.0)
+
+
+def test_ctrl_c_in_it_ends_the_replica_as_it_does_elsewhere() -> None:
     with pytest.raises(ExceptionGroup) as caught:
-        Bench(interrupted).run(work)
+        Bench(interrupted).run(one_interrupted)
     assert "KeyboardInterrupt" in str(caught.value.exceptions[0])
+
+
+def test_ctrl_c_in_it_is_raised_once_where_code_runs_in_the_callers_thread() -> None:
+    run = pr.Flow(interrupted).start(engine="local")
+    for _ in range(ENOUGH):
+        run.ask(0.0)
+    with pytest.raises(KeyboardInterrupt):
+        run.ask(1.0)
+    with pytest.raises(pr.ReplicaLost, match="KeyboardInterrupt"):
+        run.ask(0.0)
+    run.stop()
+    assert run.status().state != "running"
 
 
 def test_its_frame_is_taken_before_it_is_worked_on_and_counts_like_others() -> None:
     bench = Bench(where)
-    bench.run(threads_of)
+    bench.run(many_at_once)
     assert [feedback.sequence for feedback in bench.said] == list(range(1, ENOUGH + 1))
     assert bench.replica._counts["where"].given == ENOUGH
 
 
 def test_a_message_whose_deadline_has_passed_is_not_begun_at_once_either() -> None:
     async def work(bench: Bench) -> Report:
-        await threads_of(bench)
-        await asyncio.sleep(0)
+        await many_at_once(bench)
+        await bench.at_home()
         bench.send(0.0, facts=Facts(deadline=CLOCK.now() - 1.0))
         return await bench.told()
 
     report = Bench(where).run(work)
     assert (report.results, [failure.is_late for failure in report.failures]) == ([], [True])
+
+
+def test_no_more_lone_messages_wait_for_another_attempt_than_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penguiray.runtime.column_worker.PARKED_LIMIT", 5)
+
+    @pr.node(retry=pr.Retry(max_attempts=2, initial_s=1_000.0, max_s=1_000.0, budget_reserve=1_000))
+    def fails(takes_s: float) -> int:
+        if takes_s:
+            raise OSError
+        return threading.get_ident()
+
+    async def work(bench: Bench) -> int:
+        await many_at_once(bench)
+        for _ in range(20):
+            await bench.at_home()
+            bench.send(1.0)
+        waiting = len(list(bench.replica._built.worker.held()))
+        bench.replica.note_cancelled([], [1])
+        bench.replica.drop_cancelled()
+        return waiting
+
+    assert 5 <= Bench(fails).run(work) <= 6

@@ -162,13 +162,25 @@ def test_what_the_worker_will_not_work_on_at_once_is_put_down() -> None:
 def test_nothing_is_worked_on_at_once_that_has_to_be_known_of() -> None:
     async def main() -> None:
         begun, seen = list[int](), list[list[int]]()
-        inbox = Inbox(one_of_a_key=True, on_suspect=lambda _, message_id: begun.append(message_id))
+        inbox = Inbox(on_suspect=lambda _, message_id: begun.append(message_id))
         waiting = await waited_for(inbox, seen)
-        suspect, keyed = frame(0, 1), frame(1, 2)
+        suspect = frame(0, 1)
         suspect.messages.facts = {1: Facts(is_suspect=True)}
-        keyed.messages.keys = {2: 77}
-        put(inbox, [], suspect, keyed)
+        put(inbox, [], suspect)
         assert (begun, seen) == ([1], [])
+        inbox.note_known()
+        assert isinstance(await waiting, Messages)
+
+        by_key = Inbox(one_of_a_key=True)
+        waiting = await waited_for(by_key, seen)
+        first, second = frame(0, 1), frame(1, 2)
+        first.messages.keys, second.messages.keys = {1: 77}, {2: 77}
+        put(by_key, [], first)
+        assert isinstance(await waiting, Messages)
+        waiting = await waited_for(by_key, seen)
+        put(by_key, [], second)
+        assert (seen, waiting.done()) == ([], False), "the first one of that key has not ended"
+        by_key.end(1)
         assert isinstance(await waiting, Messages)
 
     asyncio.run(main())
