@@ -76,7 +76,10 @@ class Updating(Sending[I, O], Generic[I, O]):
         if not isinstance(new_node, Node):
             raise FlowError(f"run.update wants a node in the place of the one that runs, not {new_node!r}")
         name = node if isinstance(node, str) else node.name
-        spec = updated(self._spec_now, name, new_node.spec)
+        now = self._spec_now
+        if self._updates:
+            raise FlowError(f"run {self.name!r} is being updated already; wait for that, then update again")
+        spec = updated(now, name, new_node.spec)
         new = next(one for one in spec.shape.nodes if one.name == name)
         check_sendable([new])
         update = self._engine.update(new)

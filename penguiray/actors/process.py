@@ -69,7 +69,7 @@ class ReplicaProcess:
         self._epoch = epoch
         self._clock = SystemClock()
         self._loop = asyncio.new_event_loop()
-        self._home = Home(self._loop)
+        self._home = Home(self._loop, lambda: os._exit(1))
         self._owner = self._reader(is_owner=True)
         self._attached = Readers(functools.partial(self._reader, is_owner=False))
         self._looking = threading.Lock()

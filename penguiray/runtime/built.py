@@ -140,17 +140,18 @@ def _worker(bench: Bench) -> Worker:
         return JoinWorker(bench)
     if last.options.batch:
         return BatchWorker(bench)
-    return TaskWorker(bench) if _overlaps(bench.stage) else ColumnWorker(bench)
+    return ColumnWorker(bench) if _is_columns(bench.stage) else TaskWorker(bench)
 
 
-def _overlaps(stage: Stage) -> bool:
-    """Whether several calls are under way at a time, or one may be left to itself."""
+def _is_columns(stage: Stage) -> bool:
+    """Whether plain sync code is called with one message at a time, and never left to itself."""
     limits = (node.options.timeout_or_none or node.options.rate_or_none for node in stage.nodes)
-    return stage.concurrency > 1 or any(limits) or stage.last.signature.is_async
+    gathers = stage.is_fold or stage.is_join or stage.last.options.batch
+    return not (gathers or stage.concurrency > 1 or any(limits) or stage.last.signature.is_async)
 
 
 def _executor(stage: Stage, *, inline: bool, home: Home | None) -> Executor:
     is_limited = any(node.options.timeout_or_none for node in stage.nodes)
     if stage.last.signature.is_async or (inline and not is_limited):
-        return InlineExecutor()
-    return ThreadExecutor(stage.concurrency, stage.name, None if _overlaps(stage) else home)
+        return InlineExecutor("async" if stage.last.signature.is_async else "sync")
+    return ThreadExecutor(stage.concurrency, stage.name, home if _is_columns(stage) else None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -60,7 +59,6 @@ class ColumnWorker:
         self._light = Light()
         self._is_ending = False
         self._at_once = None if self._streams else self._take_at_once
-        self._context = copy_context()
         self._group = asyncio.TaskGroup()
         self._stacks = [
             build_stack(
@@ -79,7 +77,6 @@ class ColumnWorker:
     async def run(self) -> None:
         """Work until the inbox is closed and empty and no retry is waiting."""
         bench = self._bench
-        self._context = copy_context()
         async with self._group:
             while (taken := await bench.inbox.take(self._slice_size(), at_once=self._at_once)) is not None:
                 if isinstance(taken, Control):
@@ -106,7 +103,7 @@ class ColumnWorker:
         if takes_long or is_full or self._is_ending or not self._bench.executor.is_here:
             return False
         on_taken()
-        self._context.run(self._work_here, messages)
+        self._work_here(messages)
         return True
 
     def _work_here(self, messages: Messages) -> None:
@@ -158,7 +155,7 @@ class ColumnWorker:
             outcome.done = messages
             return outcome
         if not self._streams:
-            await self._bench.executor.call(self._context.run, self._run_slice, messages, outcome)
+            await self._bench.executor.call(self._run_slice, messages, outcome)
             return outcome
         outbox = self._bench.outbox
         async for group in self._bench.executor.stream(self._stream_slice, messages, outcome):

@@ -14,11 +14,12 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Executor as FutureExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
 from penguiray.errors import PenguirayError
-from penguiray.graph.inside import enter_node
+from penguiray.graph.inside import CallKind, enter_node
 from penguiray.runtime.home import Home
 
 __all__ = ["OVERRUN_GRACE_S", "Executor", "InlineExecutor", "StuckError", "ThreadExecutor", "as_error", "harmless"]
@@ -27,6 +28,7 @@ OVERRUN_GRACE_S = 5.0
 """How long a function may go on past its time-out before its replica is given up."""
 
 _RELAY_LIMIT = 1_000
+_END: Any = object()
 
 
 class StuckError(PenguirayError):
@@ -67,11 +69,16 @@ class Executor(Protocol):
 
 
 class InlineExecutor:
-    """Runs code where it is awaited."""
+    """Runs code where it is awaited, all of it in one context."""
 
-    __slots__ = ()
+    __slots__ = ("_context",)
 
     is_here = True
+
+    def __init__(self, kind: CallKind = "sync") -> None:
+        """Prepare for the code of nodes of this kind."""
+        self._context = copy_context()
+        self._context.run(enter_node, kind)
 
     async def ready(self) -> None:
         """A call can always begin."""
@@ -83,7 +90,7 @@ class InlineExecutor:
     def call_here(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function here and now."""
         try:
-            return function(*arguments)
+            return self._context.run(function, *arguments)
         except Exception:
             raise
         except BaseException as error:
@@ -92,7 +99,8 @@ class InlineExecutor:
     async def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> AsyncIterator[list[Any]]:
         """Iterate here; each item is its own group."""
         try:
-            for item in function(*arguments):
+            items = iter(self._context.run(function, *arguments))
+            while (item := self._context.run(next, items, _END)) is not _END:
                 yield [item]
         except Exception:
             raise
@@ -168,10 +176,11 @@ class ThreadExecutor:
 
     def call_here(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a function on the loop itself, which it does not see: it may run another one, as it may in a thread."""
+        assert self._home is not None  # else it is never here
         loop = asyncio.get_running_loop()
         asyncio._set_running_loop(None)  # noqa: SLF001 - exported for who runs loops
         try:
-            return function(*arguments)
+            return self._home.context.run(function, *arguments)
         except Exception as error:
             if isinstance(error, StopIteration):
                 raise harmless(error) from error

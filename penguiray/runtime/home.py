@@ -25,12 +25,19 @@ __all__ = ["Home"]
 class Home:
     """Runs a loop and calls beside it; `run` is the home thread, the others belong to the loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Prepare for a loop that nobody runs yet."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_broken: Callable[[], None]) -> None:
+        """Prepare for a loop that nobody runs yet.
+
+        Args:
+            loop: The loop.
+            on_broken: Called in the helper when something else than a stop has ended the loop there.
+        """
         self._loop = loop
+        self._on_broken = on_broken
         self._calls: deque[Callable[[], None]] = deque()
-        self._context = copy_context()
-        self._context.run(enter_node, "sync")
+        self.context = copy_context()
+        """Of all calls, however they are made."""
+        self.context.run(enter_node, "sync")
         self._thread: int | None = None
         self._helper: threading.Thread | None = None
         self._go: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -54,7 +61,7 @@ class Home:
             self._helper.start()
         self._go.put(True)
         while self._calls:
-            self._context.run(self._calls.popleft())
+            self.context.run(self._calls.popleft())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._left.get()
 
@@ -62,6 +69,9 @@ class Home:
         while self._go.get():
             try:
                 self._loop.run_forever()
+            except BaseException:
+                self._on_broken()
+                raise
             finally:
                 self._left.put(None)
 
@@ -73,5 +83,7 @@ class Home:
     def call(self, function: Callable[[], None]) -> None:
         """Have something called in the home thread, which raises nothing; on the loop."""
         self._calls.append(function)
-        if self.is_here:
+        if (
+            self.is_here and len(self._calls) == 1
+        ):  # else it leaves the loop already: a second stop would end a later run
             self._loop.stop()

@@ -104,7 +104,7 @@ class Bench:
         plan = pr.Flow(graph).plan()
         self.said: list[Feedback] = []
         self.loop = asyncio.new_event_loop()
-        self.home = Home(self.loop)
+        self.home = Home(self.loop, self.loop.stop)
         self._news = asyncio.Event()
         self._sent = 0
         self.replica = Replica(
@@ -148,6 +148,7 @@ class Bench:
             self.replica.finish()
             await working
             await self.replica.close()
+            await self.at_home()
             return found
 
         task = self.loop.create_task(main())
@@ -224,17 +225,50 @@ def test_a_frame_that_takes_long_together_leaves_the_loop_alone() -> None:
     assert Bench(where).run(work) == [True, False]
 
 
-def test_context_variables_are_the_same_in_all_calls() -> None:
-    @pr.node
-    def third(takes_s: float) -> str:
-        if decimal.getcontext().prec == 28:
-            decimal.getcontext().prec = 6
+class Third:
+    """Sets a precision once, in the context where it is built, and fails on one message the first time."""
+
+    def __init__(self) -> None:
+        decimal.getcontext().prec = 6
+        self.has_failed = False
+
+    def __call__(self, takes_s: float) -> str:
+        if takes_s and not self.has_failed:
+            self.has_failed = True
+            raise OSError
         return str(decimal.Decimal(1) / 3)
 
-    for inline in (False, True):
-        found = Bench(third, inline=inline).run(many_at_once)
-        assert {result for result, _ in found} == {"0.333333"}
-        assert found[-1][1]
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_context_variables_are_the_same_in_the_constructor_and_in_all_calls(inline: bool) -> None:
+    async def work(bench: Bench) -> list[tuple[str, bool]]:
+        return [*await many_at_once(bench), await at_once(bench, 1.0)]
+
+    retry = pr.Retry(max_attempts=2, initial_s=0.0)
+    found = Bench(pr.actor(retry=retry)(Third)(), inline=inline).run(work)
+    assert {result for result, _ in found} == {"0.333333"}
+    assert found[-2][1]
+
+
+def test_two_calls_in_turns_that_follow_each_other_leave_the_loop_with_somebody() -> None:
+    loop = asyncio.new_event_loop()
+    home, made = Home(loop, loop.stop), list[int]()
+
+    async def main() -> None:
+        for number in range(300):
+            home.call(lambda number=number: made.append(number))  # type: ignore[misc]
+            await asyncio.sleep(0)
+            home.call(lambda number=number: made.append(number))  # type: ignore[misc]
+            await asyncio.sleep(0.0005)
+        while not home.is_here:
+            await asyncio.sleep(0)
+        loop.stop()
+
+    task = loop.create_task(main())
+    home.run()
+    loop.close()
+    assert task.done()
+    assert made == [number for number in range(300) for _ in range(2)]
 
 
 def test_code_may_run_a_loop_of_its_own_and_knows_that_it_is_a_nodes() -> None:
