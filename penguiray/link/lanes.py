@@ -40,9 +40,9 @@ class Link:
 
     def may_take(self, waiting: int, limit: int) -> bool:
         """Whether it may have some of what waits: if nothing is on its way any, and a full frame ahead of need."""
-        if self.is_idle or not self.is_up:
-            return self.is_up
-        return waiting >= limit and len(self.unanswered) < self.load.frames_ahead(limit)
+        if self.is_idle:
+            return True
+        return waiting >= limit and len(self.unanswered) < self.load.frames_ahead(limit) and self.is_up
 
     @property
     def is_idle(self) -> bool:

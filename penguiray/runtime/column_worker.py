@@ -98,9 +98,10 @@ class ColumnWorker:
 
     def _take_at_once(self, messages: Messages, on_taken: OnTaken) -> bool:
         """Work on messages here, in the loop's own thread, if that takes no longer than to hand them to another one."""
-        takes_long = len(messages) * self._per_message_s > LIGHT_S or not self._light.is_light
-        is_full = self._slots.free < 1 or len(self._again) >= PARKED_LIMIT or self._bench.outbox.is_full
-        if takes_long or is_full or self._is_ending or not self._bench.executor.is_here:
+        is_short = self._light.is_light and len(messages) * self._per_message_s <= LIGHT_S
+        if not is_short or self._is_ending or not self._bench.executor.is_here:
+            return False
+        if self._slots.free < 1 or len(self._again) >= PARKED_LIMIT or self._bench.outbox.is_full:
             return False
         on_taken()
         self._work_here(messages)

@@ -83,7 +83,6 @@ class Home:
     def call(self, function: Callable[[], None]) -> None:
         """Have something called in the home thread, which raises nothing; on the loop."""
         self._calls.append(function)
-        if (
-            self.is_here and len(self._calls) == 1
-        ):  # else it leaves the loop already: a second stop would end a later run
+        is_leaving = len(self._calls) > 1  # a second stop would end a later run
+        if self.is_here and not is_leaving:
             self._loop.stop()
