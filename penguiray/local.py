@@ -412,4 +412,4 @@ def shuffled(frame: Frame, rng: random.Random) -> Frame:
         for place in range(len(messages) - 1, -1, -1):
             places.setdefault(keys[place], []).append(place)
         order = [place if keys[place] is None else places[keys[place]].pop() for place in order]
-    return replace(frame, messages=messages.pick(order))
+    return frame._replace(messages=messages.pick(order))

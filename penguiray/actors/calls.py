@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,8 +57,7 @@ Peer = tuple[Any, Door | None]
 """The actor of a replica, and where streams to it begin, if they may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A frame, packed."""
 
     link: LinkId
@@ -76,11 +74,8 @@ class Parcel:
     """See `wire.Packed`."""
     common: dict[Any, Any] | None
     """See `Frame`."""
-
-    @property
-    def nbytes(self) -> int:
-        """Size of all parts in bytes."""
-        return len(self.header) + len(self.data) + sum(buffer.nbytes for buffer in self.buffers)
+    nbytes: int
+    """Size of all parts in bytes."""
 
 
 class CallTransport:
@@ -142,11 +137,15 @@ class CallTransport:
         try:
             packed = self._pack(frame, self._limit(frame))
         except Exception as error:  # pickling runs user code
-            if isinstance(error, BodyTooLarge) and len(frame.messages) > 1:
+            if isinstance(error, BodyTooLarge) and len(frame.messages.ids) > 1:
                 raise FrameTooLarge from error
             frame = frame_of_what_can_travel(frame, self._options.max_message_bytes, self._on_refused)
             packed = self._pack(frame, None)
-        return Parcel(frame.link, frame.sequence, frame.kind, *packed, frame.common if packed[2] else None)
+        header, data, buffers = packed
+        nbytes, common = len(header) + len(data), None
+        if buffers:
+            nbytes, common = nbytes + sum(buffer.nbytes for buffer in buffers), frame.common
+        return Parcel(frame.link, frame.sequence, frame.kind, header, data, buffers, common, nbytes)
 
     def carry(self, parcel: Parcel, place: Place | None = None, *, is_near: bool = False) -> None:
         """Send what was packed.
@@ -199,7 +198,7 @@ class CallTransport:
     def _limit(self, frame: Frame) -> int | None:
         """Most bytes of the frame: several messages together are no more than may be on the way to one replica."""
         limit = self._options.max_message_bytes
-        return limit if len(frame.messages) <= 1 else min(limit or sys.maxsize, self._options.link_bytes)
+        return limit if len(frame.messages.ids) <= 1 else min(limit or sys.maxsize, self._options.link_bytes)
 
     def _pack(self, frame: Frame, limit: int | None) -> Packed:
         known = self._known.setdefault((frame.link, frame.kind.lane), set())

@@ -21,11 +21,13 @@ class InTurn(Generic[T]):
 
     def due(self, link: LinkId, number: int, item: T) -> list[T]:
         """What may be taken in now that a report of that number has come; one that came before is no news, but due."""
-        order = self._orders.setdefault(link, InOrder())
-        place = Place(0, 0, number - 1)
-        if not number or order.has_come(place):  # without a number: this process attached, and has one at a time
+        if not number:  # this process attached, and has one at a time
             return [item]
-        return order.arrive(place, item)
+        order = self._orders.get(link)
+        if order is None:
+            order = self._orders[link] = InOrder()
+        place = Place(0, 0, number - 1)
+        return [item] if order.passes(place) or order.has_come(place) else order.arrive(place, item)
 
     def forget(self, link: LinkId) -> None:
         """Another replica is in the place of one, and begins anew."""

@@ -67,7 +67,7 @@ class Intake:
             since = self._clock.now()
 
             def let_go(report: Packed | None) -> None:
-                answer(dataclasses.replace(feedback, late_s=self._clock.now() - since), report)
+                answer(feedback._replace(late_s=self._clock.now() - since), report)
 
             self._hold(let_go)
 
@@ -94,7 +94,10 @@ class Intake:
             stream.hold(Word.FEEDBACK, pack_feedback(feedback))
             self._loop.call_soon(stream.send_held)
 
-        self._arrive(place, _Arrived(header, data, (), answer))
+        if self._order.passes(place):
+            self._hand_over(*unpack_frame(header, data, (), now=self._clock.now()), answer)
+        else:
+            self._arrive(place, _Arrived(header, data, (), answer))
 
     def _arrive(self, place: Place, arrived: _Arrived) -> None:
         """Take a frame in, in its turn.

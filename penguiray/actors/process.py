@@ -222,7 +222,8 @@ class ReplicaProcess:
         """A report as bytes."""
         n_results = len(report.results)
         _, data, buffers = packed = reader.pack(report)
-        self._replica.outbox.note_results(n_results, len(data) + sum(buffer.nbytes for buffer in buffers))
+        if n_results:
+            self._replica.outbox.note_results(n_results, len(data) + sum(buffer.nbytes for buffer in buffers))
         return packed
 
     def _on_news(self) -> None:

@@ -75,6 +75,7 @@ class Ingress:
         self._clock = clock
         self._sender = Sender(transport, plan.options, epoch=epoch, clock=clock, rng=rng)
         self._batched = [stage.index for stage in plan.stages if stage.last.options.batch]
+        self._folds = list(plan.folds)
         for index in {*plan.sources, *plan.folds, *plan.joins, *self._batched}:
             self._sender.connect(index, plan.stages[index].replicas)
         self._source_lanes = [self._sender.main_lane(stage) for stage in plan.sources]
@@ -167,7 +168,7 @@ class Ingress:
         return self._calls
 
     def _opened(self, call: C) -> C:
-        call.folds_left = list(self._plan.folds)
+        call.folds_left = self._folds.copy()
         self._open[call.number] = call
         return call
 
@@ -314,7 +315,7 @@ class Ingress:
 
     def _admit_all_read(self) -> None:
         """There may be room on the way: nobody need read on for what was read to be sent."""
-        for call in list(self._readers.values()):
+        for call in list(self._readers.values()) if self._readers else ():
             self.admit_read(call)
 
     def on_report(self, replica: LinkId, report: Report) -> None:

@@ -37,10 +37,11 @@ class Joins:
         self._roots = roots
         self._sender = sender
         self._calls = calls
+        self._has_joins = bool(plan.joins)
 
     def look(self, report: Report) -> list[int]:
         """Close what can get no more messages after a report; gives the inputs of which all now waits at a join."""
-        if not self._plan.joins:
+        if not self._has_joins:
             return []
         parked: list[int] = []
         touched = {*report.roots, *(root for root, _ in report.parked), *(failure.root for failure in report.failures)}

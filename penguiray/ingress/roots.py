@@ -20,13 +20,17 @@ from penguiray.plan.plan import Plan, Stage, goes_along
 __all__ = ["GeneralRoots", "News", "Roots", "StraightRoots", "roots_for"]
 
 
-class News(enum.Enum):
-    """What a report about a message says about its root."""
+class News(enum.IntEnum):
+    """What a report about a message says about its root; a number, since many of them are counted at once."""
 
-    KNOWN = "nothing new: the message was finished before, or its root is not followed"
-    OPEN = "the message is finished, others of its root are not"
-    DONE = "the root is done"
-    OVER = "the root has more messages than it may have, and is not followed any further"
+    KNOWN = 0
+    """Nothing new: the message was finished before, or its root is not followed."""
+    OPEN = 1
+    """The message is finished, others of its root are not."""
+    DONE = 2
+    """The root is done."""
+    OVER = 3
+    """The root has more messages than it may have, and is not followed any further."""
 
 
 class Roots(Protocol):

@@ -31,6 +31,7 @@ _by_name: dict[str, type] = {}
 _names: dict[type, str | None] = {}
 _definitions: dict[str, bytes] = {}
 _by_reference: dict[str, type] = {}
+_references: dict[type, str] = {}
 
 
 def name_of(cls: type) -> str | None:
@@ -63,7 +64,11 @@ def learn(name: str, definition: bytes) -> None:
 
 def reference_to(cls: type) -> str:
     """A text that stands for a class: its name, or where it can be imported from."""
-    return name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
+    try:
+        return _references[cls]
+    except KeyError:
+        reference = _references[cls] = name_of(cls) or f"{cls.__module__}:{cls.__qualname__}"
+        return reference
 
 
 def class_referred_to(reference: str) -> type:

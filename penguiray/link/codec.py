@@ -48,6 +48,8 @@ class Body:
 
     def definitions(self, known: set[str]) -> tuple[tuple[str, bytes], ...]:
         """Definitions that a receiver lacks; they count as known from here on."""
+        if known.issuperset(self.classes):
+            return ()
         missing = [name for name in self.classes if name not in known]
         known.update(missing)
         return tuple((name, definition_of(name)) for name in missing)
@@ -64,10 +66,13 @@ class _Gauge:
         self.size = 0
 
     def write(self, data: Any) -> int:
-        self.add(len(data))
+        size = len(data)
+        self.size += size
+        if self.size > self.limit:
+            raise BodyTooLarge
         if self.pieces is not None:  # a large `bytes` comes as it is and is not copied; what may change is
             self.pieces.append(data if type(data) is bytes else bytes(data))
-        return len(data)
+        return size
 
     def clear(self) -> None:
         """Forget what was written."""
@@ -165,17 +170,17 @@ def _dump(values: list[Any], gauge: _Gauge, buffer_callback: Callable[[pickle.Pi
             _not_plain.add(kind)
             gauge.clear()
         else:
-            return _named(cls, {})
+            return {} if cls is None else _named(cls, {})
     if cls is not None and not may_hold_objects(cls):
         payload, cls = values, None
     pickler = _Pickler(gauge, buffer_callback)
     pickler.dump(payload)
-    return _named(cls, pickler.classes)
+    return pickler.classes if cls is None else _named(cls, pickler.classes)
 
 
-def _named(cls: type | None, classes: dict[str, None]) -> dict[str, None]:
+def _named(cls: type, classes: dict[str, None]) -> dict[str, None]:
     """The names of classes by value, with that of the rows."""
-    name = None if cls is None else name_of(cls)
+    name = name_of(cls)
     return classes if name is None else {**classes, name: None}
 
 
@@ -200,7 +205,7 @@ def decode(
 def _as_payload(values: list[Any]) -> tuple[list[Any] | tuple[str, Rows], type | None]:
     """What is pickled for values, a tuple if they are rows; and the class that they all have, if it has rows."""
     cls = type(values[0]) if values else None
-    if cls is None or not has_rows(cls) or set(map(type, values)) != {cls}:
+    if cls is None or not has_rows(cls) or (len(values) > 1 and set(map(type, values)) != {cls}):
         return values, None
     rows = as_rows(cls, values)
     return (values, None) if rows is None else ((reference_to(cls), rows), cls)

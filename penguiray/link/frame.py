@@ -12,7 +12,6 @@ said: a sender forgets a frame once it is accepted, and what is lost after that 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from penguiray.link.message import Messages
@@ -22,6 +21,11 @@ __all__ = ["SERVED", "Feedback", "Frame", "Kind", "LinkId"]
 
 class Kind(enum.IntEnum):
     """What a frame is for. Control frames travel the same links as data, so they cannot overtake it."""
+
+    is_data: bool
+    """Whether it carries messages, and is no control word."""
+    lane: Kind
+    """Frames of one lane arrive in their order; others may pass them. Control words go with the data."""
 
     DATA = 0
     """Messages."""
@@ -43,19 +47,13 @@ class Kind(enum.IntEnum):
     LOW = 8
     """Messages of inputs with a low priority: served while there is no data."""
 
-    @property
-    def is_data(self) -> bool:
-        """Whether it carries messages, and is no control word."""
-        return self in SERVED
-
-    @property
-    def lane(self) -> Kind:
-        """Frames of one lane arrive in their order; others may pass them. Control words go with the data."""
-        return self if self.is_data else Kind.DATA
-
 
 SERVED = (Kind.BACK, Kind.HIGH, Kind.DATA, Kind.LOW)
 """The kinds that carry messages, in the order in which they are sent and served."""
+
+for _kind in Kind:  # asked for with each frame, so they are no properties
+    _kind.is_data = _kind in SERVED
+    _kind.lane = _kind if _kind.is_data else Kind.DATA
 
 
 class LinkId(NamedTuple):
@@ -67,8 +65,7 @@ class LinkId(NamedTuple):
     """Number of the receiving replica in its stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One or more messages, or one control word, on their way to a replica."""
 
     link: LinkId
@@ -89,8 +86,7 @@ class Frame:
     stages; None where there is only one. It is gone when all are sent, and does not travel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(NamedTuple):
     """What a receiver says about a frame: credit and acceptance in one word, since one call brings both."""
 
     sequence: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from penguiray.clock import Clock
 from penguiray.graph.policies import LINK_MESSAGES, FlowOptions
@@ -205,13 +206,15 @@ class Lanes:
             lane.links,
             lane.near,
             self._rng,
-            may=lambda link: self._may_take(link, waiting),
+            may=partial(self._may_take, waiting),
             cost=lambda link: link.load.cost_s(now, self.service_s, self.bytes_each),
         )
 
-    def _may_take(self, link: Link, waiting: int) -> bool:
+    def _may_take(self, waiting: int, link: Link) -> bool:
         """Whether a replica may have some of so many messages that wait."""
-        return (link.is_idle or link.may_take(waiting, self.frame_limit(link))) and link.credit.room() > 0
+        if not link.unanswered:  # one always passes
+            return link.is_up
+        return link.may_take(waiting, self.frame_limit(link)) and link.credit.room() > 0
 
     def _near(self, lane: Lane) -> Sequence[Link]:
         for link in lane.links:
@@ -236,11 +239,13 @@ class Lanes:
 
     def note_taken(self, replica: int, feedback: Feedback, now: float) -> None:
         """A frame was taken by its receiver: its credit is free. One that was lost since is not known any more."""
-        lane = next((lane for lane in self if feedback.sequence in lane.links[replica].unanswered), None)
-        if lane is None:
+        for lane in self._lanes.values():
+            link = lane.links[replica]
+            frame = link.unanswered.pop(feedback.sequence, None)
+            if frame is not None:
+                break
+        else:
             return
-        link = lane.links[replica]
-        frame = link.unanswered.pop(feedback.sequence)
         link.credit.grant(len(frame.ids), frame.body_bytes)
         lane.idle += not link.unanswered
         if feedback.service_s > 0:

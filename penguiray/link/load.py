@@ -64,7 +64,7 @@ class Load:
 
     def note_sent(self, messages: int, now: float, stage_s: float) -> None:
         """So many messages are on their way to it; the replicas of its stage take `stage_s` for one."""
-        self._free_at = max(self._free_at, now) + messages * self._service(now, stage_s)
+        self._free_at = max(self._free_at, now) + messages * self._service(self._freshness(now), stage_s)
 
     def note_heard(self, feedback: Feedback, frame: SentFrame, on_the_way: int, now: float) -> None:
         """It has taken a frame and says how it is doing, while so many messages are on their way to it."""
@@ -84,20 +84,21 @@ class Load:
 
     def cost_s(self, now: float, stage_s: float, bytes_each: float) -> float:
         """Seconds until one message more would be finished there, as far as can be known."""
-        wait_s = max(0.0, self._free_at - now) + self._others_s * self._freshness(now)
+        freshness = self._freshness(now)
+        wait_s = max(0.0, self._free_at - now) + self._others_s * freshness
         away_s = self.round_trip_s / 2 if self.round_trip_s < math.inf else 0.0 if self.is_near else _AWAY_S
         if not self.is_near:
             away_s += bytes_each / _AWAY_BYTES_PER_S
-        return wait_s + self._service(now, stage_s) + away_s
+        return wait_s + self._service(freshness, stage_s) + away_s
 
     def frames_ahead(self, messages: int) -> int:
         """Frames of so many messages that may be on their way to it."""
         return frames_ahead(self.round_trip_s, messages * self.service_s) if self.is_slow else FRAMES_AHEAD
 
-    def _service(self, now: float, stage_s: float) -> float:
+    def _service(self, freshness: float, stage_s: float) -> float:
         """Its time for a message: less of its own and more of its stage's, the longer nothing was heard of it."""
         usual_s = stage_s or _UNKNOWN_S
-        return usual_s + (self.service_s - usual_s) * self._freshness(now) if self.service_s else usual_s
+        return usual_s + (self.service_s - usual_s) * freshness if self.service_s else usual_s
 
     def _freshness(self, now: float) -> float:
         return max(0.0, 1.0 - (now - self._heard_at) / _FADE_S)

@@ -48,7 +48,7 @@ NO_HOPS: Mapping[int, Hops] = {}
 NO_KEYS: Mapping[int, int] = {}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Messages:
     """n messages as columns of equal length."""
 
@@ -58,14 +58,28 @@ class Messages:
     """Id of each message."""
     values: list[Any]
     """The user's values."""
-    facts: Mapping[int, Facts] = field(default_factory=lambda: NO_FACTS)
+    facts: Mapping[int, Facts]
     """Facts by root, for those roots that have any."""
-    hops: Mapping[int, Hops] = field(default_factory=lambda: NO_HOPS)
+    hops: Mapping[int, Hops]
     """Back edges taken, by message id, for those messages whose ancestors took any."""
-    keys: Mapping[int, int] = field(default_factory=lambda: NO_KEYS)
+    keys: Mapping[int, int]
     """Hash of the key, by message id, for those messages that were emitted with one."""
-    source: int = -1
+    source: int
     """The stage that sent them; -1: the caller."""
+
+    def __init__(
+        self,
+        roots: list[int],
+        ids: list[int],
+        values: list[Any],
+        facts: Mapping[int, Facts] = NO_FACTS,
+        hops: Mapping[int, Hops] = NO_HOPS,
+        keys: Mapping[int, int] = NO_KEYS,
+        source: int = -1,
+    ) -> None:  # by hand: a field that defaults to a mapping would have a function called each time
+        self.roots, self.ids, self.values = roots, ids, values
+        self.facts, self.hops, self.keys = facts, hops, keys
+        self.source = source
 
     def __len__(self) -> int:
         return len(self.ids)

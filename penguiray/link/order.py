@@ -43,6 +43,14 @@ class InOrder(Generic[T]):
         lane = self._lanes.get((place.sender, place.lane))
         return place.number == (0 if lane is None else lane.next)
 
+    def passes(self, place: Place) -> bool:
+        """Whether it is the turn of a place, and nothing is kept for the time after it: then it counts as come."""
+        lane = self._lanes.get((place.sender, place.lane))
+        if lane is None or lane.early or place.number != lane.next:
+            return False
+        lane.next += 1
+        return True
+
     def arrive(self, place: Place, item: T) -> list[T]:
         """Take in what comes for the first time; gives what is due now, in its order."""
         lane = self._lanes.setdefault((place.sender, place.lane), _Lane())

@@ -11,6 +11,7 @@ import copyreg
 import dataclasses
 from collections.abc import Callable
 from functools import cache
+from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +21,9 @@ Rows = tuple[Any, ...]
 """What `from_rows` needs beside the class. Its first entry says of which kind they are."""
 
 _MODELS, _PLAIN, _SLOTS = range(3)
+
+_attributes = attrgetter("__dict__")
+_given_fields = attrgetter("__pydantic_fields_set__")
 
 
 def has_rows(cls: type) -> bool:
@@ -40,9 +44,9 @@ def as_rows(cls: type, values: list[Any]) -> Rows | None:
     """Objects of one class that `has_rows`; None if one of them has not even all of its attributes."""
     kind = _kind_of(cls)
     if kind == _MODELS:
-        return _MODELS, [value.__dict__ for value in values], _fields_sets(cls, values)
+        return _MODELS, list(map(_attributes, values)), _fields_sets(cls, values)
     if kind == _PLAIN:
-        return _PLAIN, [value.__dict__ for value in values]
+        return _PLAIN, list(map(_attributes, values))
     try:
         return _SLOTS, list(map(_getter_of(cls), values))
     except AttributeError:
@@ -51,8 +55,7 @@ def as_rows(cls: type, values: list[Any]) -> Rows | None:
 
 def from_rows(cls: Any, rows: Rows) -> list[Any]:
     """The objects again."""
-    make = cls.__new__
-    objects = [make(cls) for _ in rows[1]]
+    objects = list(map(cls.__new__, repeat(cls, len(rows[1]))))
     if rows[0] == _MODELS:
         _fill_models(cls, objects, rows[1], rows[2])
     elif rows[0] == _PLAIN:
@@ -101,12 +104,17 @@ def _is_plain_model(cls: Any) -> bool:
 
 def _fields_sets(cls: Any, values: list[Any]) -> list[set[str]] | None:
     """The sets of fields that were given; None if all were, for all."""
-    fields_sets = [value.__pydantic_fields_set__ for value in values]
+    fields_sets = list(map(_given_fields, values))
     sizes = set(map(len, fields_sets))
     return None if sizes <= {len(cls.__pydantic_fields__)} else fields_sets
 
 
 def _fill_models(cls: Any, models: list[Any], rows: list[dict[str, Any]], given: list[set[str]] | None) -> None:
+    if len(models) == 1:
+        one = rows[0], given[0] if given else set(cls.__pydantic_fields__), None, None
+        for slot, value in zip(_model_slots(), one, strict=True):
+            slot.__set__(models[0], value)
+        return
     # One shared set is right only when all fields are in it: `setattr` on a model could add nothing more to it.
     sets = given or [set(cls.__pydantic_fields__)] * len(rows)
     nothing = [None] * len(rows)

@@ -27,7 +27,9 @@ __all__ = ["Sender"]
 class Sender:
     """Queues messages by stage, cuts frames, and keeps within the credit of each link. Its owner sees to threads."""
 
-    __slots__ = ("_clock", "_common", "_epoch", "_options", "_rng", "_source", "_stages", "_transport", "queued")
+    __slots__ = (
+        "_clock", "_common", "_epoch", "_has_back", "_options", "_rng", "_source", "_stages", "_transport", "queued",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -57,12 +59,14 @@ class Sender:
         self._source = source
         self._common: dict[Any, Any] | None = None
         self._stages: dict[int, Lanes] = {}
+        self._has_back = False
         self.queued = 0
         """Messages that wait here for their way on, for all stages together. Those on a way back are not counted."""
 
     def connect(self, stage: int, replicas: int, *, is_back: bool = False) -> None:
         """Say how many replicas a stage has, and whether the way to it is a back edge."""
         self._stages[stage] = Lanes(stage, replicas, self._options, self._transport, is_back=is_back, rng=self._rng)
+        self._has_back = self._has_back or is_back
 
     def offer(
         self,
@@ -87,7 +91,7 @@ class Sender:
                 lane.waiting.extend(part)
         else:
             to.main.waiting.extend(messages)
-        self.queued += len(messages)
+        self.queued += len(messages.ids)
 
     def drop(self, roots: Container[int]) -> None:
         """Take back the messages of these roots that have not been sent."""
@@ -120,6 +124,8 @@ class Sender:
 
     def flush(self, *, full_only: bool = False) -> None:
         """Send all that the flush rule and the credit allow, or only what fills a frame and what is urgent."""
+        if not (self.queued or self._has_back):
+            return
         self._common = {} if len(self._stages) > 1 else None
         try:
             for to in self._stages.values():
@@ -139,6 +145,8 @@ class Sender:
     @property
     def has_waiting(self) -> bool:
         """Whether messages wait here for their way on, or back."""
+        if not self._has_back:
+            return self.queued > 0
         return any(queue.ids for to in self._stages.values() for lane in to for queue in lane.queues())
 
     @property
@@ -172,12 +180,15 @@ class Sender:
 
     def _send_next(self, to: Lanes, lane: Lane, queue: MessageQueue, only: Link | None, *, full_only: bool) -> bool:
         """Send one more frame of a queue, to the only replica that may get it or to any; whether one has gone."""
-        waiting = len(queue)
+        waiting = len(queue.ids)
         if full_only and waiting < to.frame_limit(only):
             return False
         link = only or to.pick(lane, waiting, self._clock)
         if link is None:
             return False
+        if waiting == 1 and link.is_idle:
+            self._send_most(to, lane, link, queue, 1)
+            return True
         limit = to.frame_limit(link)
         if not link.may_take(waiting, limit):
             return False

@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 import operator
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from penguiray.errors import MessageTooLarge
 from penguiray.link.codec import decode, encode, size_of
 from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Frame, Kind, LinkId
-from penguiray.link.message import Messages
+from penguiray.link.message import Facts, Messages
 from penguiray.link.report import NodeCount, Report
 
 __all__ = [
@@ -73,15 +73,15 @@ def pack_frame(frame: Frame, known: set[str], *, now: float, inline_limit: int, 
         Exception: Whatever pickling a value raises.
     """
     body = encode(frame.messages.values, inline_limit=inline_limit, limit=limit)
-    facts = {root: known_facts.shifted(-now) for root, known_facts in frame.messages.facts.items()}
+    messages, (stage, replica) = frame.messages, frame.link
     header = (
-        (frame.link.stage, frame.link.replica, frame.epoch, frame.sequence, int(frame.kind), frame.call),
-        frame.messages.roots,
-        frame.messages.ids,
-        facts,
-        frame.messages.hops,
-        frame.messages.keys,
-        frame.messages.source,
+        (stage, replica, frame.epoch, frame.sequence, int(frame.kind), frame.call),
+        messages.roots,
+        messages.ids,
+        _shifted(messages.facts, -now),
+        messages.hops,
+        messages.keys,
+        messages.source,
         body.definitions(known),
     )
     return pickle.dumps(header, 5), body.data, body.buffers
@@ -96,9 +96,12 @@ def unpack_frame(header: Bytes, data: Bytes, buffers: Iterable[Any], *, now: flo
         values = decode(data, buffers, definitions)
     except Exception as error:  # noqa: BLE001 - unpickling runs user code
         values, failure = [None] * len(ids), error
-    here = {root: sent.shifted(now) for root, sent in facts.items()}
-    messages = Messages(roots, ids, values, here, hops, keys, source)
+    messages = Messages(roots, ids, values, _shifted(facts, now), hops, keys, source)
     return Frame(LinkId(stage, replica), epoch, sequence, _KINDS[kind], messages, call), failure
+
+
+def _shifted(facts: Mapping[int, Facts], seconds: float) -> Mapping[int, Facts]:
+    return {root: one.shifted(seconds) for root, one in facts.items()} if facts else facts
 
 
 def sequence_in(header: Bytes) -> int:
@@ -156,7 +159,7 @@ def frame_of_what_can_travel(frame: Frame, limit: int | None, on_refused: Refuse
             kept.append(index)
         else:
             on_refused(messages.roots[index], messages.ids[index], error)
-    return dataclasses.replace(frame, messages=messages.pick(kept))
+    return frame._replace(messages=messages.pick(kept))
 
 
 def too_large(size: int, limit: int | None) -> MessageTooLarge | None:

@@ -112,8 +112,8 @@ class BoundNode:
     """One node of a replica's stage."""
 
     __slots__ = (
-        "_clock", "_context", "_epoch", "_function", "_target", "budget", "cancelled", "count", "destinations",
-        "permits", "running", "shedding", "spec", "subflows",
+        "_clock", "_context", "_epoch", "_target", "budget", "cancelled", "count", "destinations", "function",
+        "gives_lists", "permits", "running", "shedding", "spec", "subflows",
     )  # fmt: skip
 
     def __init__(
@@ -158,7 +158,10 @@ class BoundNode:
         self._clock = clock
         self._context = spec.signature.context
         self._target: Any = None
-        self._function: Any = None
+        self.function: Any = None
+        """What is called with a bare value; a node that wants a context needs `call`. None: its object is not built."""
+        self.gives_lists = self._context is not None or spec.kind == "route"
+        """Whether it may give several messages for one, or say where they go, without being a generator."""
 
     async def set_up_host(self, executor: Executor) -> None:
         """Call the class's `setup_host()`, if it has one, with what its constructor will be given."""
@@ -174,7 +177,7 @@ class BoundNode:
             target = await executor.call(lambda: self.spec.code.target(*arguments, **keywords))
             await _call_if_there(target, "setup", executor)
         self._target = _chooser(target) if self.spec.kind == "route" else target
-        self._function = _guarded(self.spec, _validated(self.spec, self._target))
+        self.function = _guarded(self.spec, _validated(self.spec, self._target))
 
     async def close(self, executor: Executor) -> None:
         """Call the object's `close()` if it has one, and end the flows that the node has asked."""
@@ -185,14 +188,9 @@ class BoundNode:
             await self.subflows.close()
 
     @property
-    def function(self) -> Any:
-        """What is called with a bare value; a node that wants a context needs `call`."""
-        return self._function
-
-    @property
     def is_open(self) -> bool:
         """Whether its object is built."""
-        return self._function is not None
+        return self.function is not None
 
     @property
     def gives_at_end(self) -> bool:
@@ -200,18 +198,13 @@ class BoundNode:
         options = self.spec.options
         return options.deterministic is False and options.retry_or_none is not None
 
-    @property
-    def wants_context(self) -> bool:
-        """Whether a call needs a context."""
-        return self._context is not None
-
     def call(self, item: Item, context: Context | None) -> Any:
         """Call the function: gives what it returns, which for async code is still to be awaited or iterated."""
         if item.permit is not None:
             item.permit.use()
         if self._context is None:
-            return self._function(item.value)
-        return self._function(item.value, **{self._context: context})
+            return self.function(item.value)
+        return self.function(item.value, **{self._context: context})
 
     def context(self, item: Item, attempt: int) -> Context | None:
         """A context for one attempt, where the function wants one."""

@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, repeat
+from operator import is_not
 from typing import Any
 
 from penguiray.errors import DeadlineExceeded
@@ -98,7 +99,7 @@ class ColumnWorker:
 
     def _take_at_once(self, messages: Messages, on_taken: OnTaken) -> bool:
         """Work on messages here, in the loop's own thread, if that takes no longer than to hand them to another one."""
-        is_short = self._light.is_light and len(messages) * self._per_message_s <= LIGHT_S
+        is_short = self._light.is_light and len(messages.ids) * self._per_message_s <= LIGHT_S
         if not is_short or self._is_ending or not self._bench.executor.is_here:
             return False
         if self._slots.free < 1 or len(self._again) >= PARKED_LIMIT or self._bench.outbox.is_full:
@@ -112,7 +113,7 @@ class ColumnWorker:
         try:
             if messages.facts:
                 messages = outcome.done = self._without_late(messages, outcome)
-            if len(messages):
+            if messages.ids:
                 self._bench.executor.call_here(self._run_slice, messages, outcome)
         except BaseException as error:
             self._is_ending = True
@@ -146,7 +147,7 @@ class ColumnWorker:
 
     def wait_s(self, ahead: int) -> float:
         """See `Worker`."""
-        return (ahead + len(self._slice)) * self._per_message_s
+        return (ahead + len(self._slice.ids)) * self._per_message_s
 
     async def _work_on(self, messages: Messages) -> _Slice:
         outcome = _Slice(messages)
@@ -203,7 +204,7 @@ class ColumnWorker:
         self._note_time(begun, taken)
 
     def _note_time(self, begun: float, messages: Messages) -> None:
-        each = (self._bench.clock.now() - begun) / len(messages)
+        each = (self._bench.clock.now() - begun) / len(messages.ids)
         self._per_message_s = each if self._per_message_s == 0.0 else 0.7 * self._per_message_s + 0.3 * each
         self._light.note(each)
         if messages.facts:
@@ -226,7 +227,7 @@ class ColumnWorker:
         outbox, done = self._bench.outbox, outcome.done
         if outcome.empty:
             outbox.finish_empty([root for root, _ in outcome.empty], [message_id for _, message_id in outcome.empty])
-        if _gives_lists(self._bench.nodes[-1]):
+        if self._bench.nodes[-1].gives_lists:
             for index, outputs in enumerate(done.values):
                 outbox.finish(item_of(done, index), outputs)
         elif outbox.chooses:
@@ -304,16 +305,11 @@ def _run_columns(messages: Messages, nodes: Sequence[BoundNode], outcome: _Slice
     return messages
 
 
-def _gives_lists(node: BoundNode) -> bool:
-    """Whether a column of the node holds lists of outputs; only a stage's last node may."""
-    return node.wants_context or node.spec.kind == "route"
-
-
 def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice) -> Messages:
     """One node over a column. Those that failed or gave nothing are noted and left out of what it returns."""
     count, begun = node.count, time.perf_counter()
     errors: dict[int, Exception] = {}
-    if _gives_lists(node):
+    if node.gives_lists:  # which only a stage's last node may
         items = [item_of(messages, index) for index in range(len(messages))]
         outputs = _run_column(node, lambda item: _call_for_list(node, item), messages, items, errors)
         given = sum(map(len, compress(outputs, (index not in errors for index in range(len(outputs))))))
@@ -321,17 +317,18 @@ def _run_node(number: int, node: BoundNode, messages: Messages, outcome: _Slice)
         outputs = _run_column(node, node.function, messages, messages.values, errors)
         given = -1
     count.busy_s += time.perf_counter() - begun
-    count.taken += len(messages)
+    count.taken += len(outputs)
     if node.budget is not None:
-        node.budget.earn(len(messages))
+        node.budget.earn(len(outputs))
     for index, error in errors.items():
         outcome.failed.append((number, item_of(messages, index), error))
-    passed, kept = messages.with_values(outputs), [output is not None for output in outputs]
-    if not all(kept):
+    passed = messages.with_values(outputs)
+    if not all(map(is_not, outputs, repeat(None))):
+        kept = [output is not None for output in outputs]
         pairs = zip(messages.roots, messages.ids, strict=True)
         outcome.empty += [pair for index, pair in enumerate(pairs) if not kept[index] and index not in errors]
         passed = _keep(passed, kept)
-    count.given += len(passed) if given < 0 else given
+    count.given += len(passed.ids) if given < 0 else given
     return passed
 
 

@@ -69,7 +69,7 @@ class Inbox:
 
     def put(self, frame: Frame, on_taken: OnTaken) -> None:
         """Add a frame; `on_taken` is called when its last message has been taken: its credit is free then."""
-        if frame.kind.is_data and not len(frame.messages):
+        if frame.kind.is_data and not frame.messages.ids:
             on_taken()
         elif self._at_once is not None and self._lets_pass(frame) and self._at_once(frame.messages, on_taken):
             return
@@ -201,7 +201,10 @@ class Inbox:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self._first() or self._keys or self._quarantine)
+        for lane in self._lanes.values():
+            if lane:
+                return False
+        return not (self._keys or self._quarantine)
 
     def _first(self) -> deque[_Waiting] | None:
         """The most urgent lane that has something."""

@@ -122,7 +122,7 @@ class Outbox:
             done = done.without(self._cancelled)
         self._report.roots += done.roots
         self._report.ids += done.ids
-        self._report.counts += [1] * len(done)
+        self._report.counts += [1] * len(done.ids)
         for edge in self._stage.edges:
             if goes_along(edge, None):
                 ids = child_ids(done.ids, edge.target)
@@ -304,6 +304,8 @@ class Outbox:
     @property
     def is_full(self) -> bool:
         """Whether the replica should wait before it gives more."""
+        if not (self._sender.queued or self._report or self._attached):
+            return False
         if self._sender.queued > _QUEUE_LIMIT or _size(self._report) > _QUEUE_LIMIT:
             return True
         if self._attached and any(_size(news.report) > _QUEUE_LIMIT for news in self._attached.values()):
@@ -326,9 +328,8 @@ class Outbox:
         return int((self._retention_bytes - self._waiting_bytes) / each) if each else _QUEUE_LIMIT
 
     def note_results(self, count: int, nbytes: int) -> None:
-        """Say how many bytes the results of a report had, so that those that wait are bounded in bytes too."""
-        if count:
-            self._result_bytes = nbytes / count
+        """Say how many bytes a report's results had, one at least, so that those that wait are bounded in bytes too."""
+        self._result_bytes = nbytes / count
 
     async def room(self) -> None:
         """Wait until what is queued is below the limit."""

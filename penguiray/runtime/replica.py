@@ -8,7 +8,6 @@ Life: 1. `set_up_host` prepares the host, in one replica for all that are there.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
@@ -264,7 +263,7 @@ class Replica:
             on_taken(Feedback(sequence, 0.0))
             return
         if self._cancelled.has_any and frame.kind.is_data:
-            frame = dataclasses.replace(frame, messages=frame.messages.without(self._cancelled))
+            frame = frame._replace(messages=frame.messages.without(self._cancelled))
 
         came_at = self._clock.now()
 

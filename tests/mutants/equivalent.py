@@ -49,22 +49,6 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "self._send_next(to, lane, queue, lane.links[replica], full_only=full)",
     ): _SHORTCUT,
     ("link/sender.py", "Sender.queued_bytes", "to.bytes_each", "True"): _SHORTCUT,
-    (
-        "ingress/roots.py", "News",
-        "'nothing new: the message was finished before, or its root is not followed'",
-        "'nothing new: the message was finished before, or its root is not followed!'",
-    ): _FOR_PEOPLE,
-    (
-        "ingress/roots.py", "News",
-        "'the message is finished, others of its root are not'",
-        "'the message is finished, others of its root are not!'",
-    ): _FOR_PEOPLE,
-    ("ingress/roots.py", "News", "'the root is done'", "'the root is done!'"): _FOR_PEOPLE,
-    (
-        "ingress/roots.py", "News",
-        "'the root has more messages than it may have, and is not followed any further'",
-        "'the root has more messages than it may have, and is not followed any further!'",
-    ): _FOR_PEOPLE,
     ("ingress/roots.py", "GeneralRoots.finish", "count and stage.edges", "count or stage.edges"): _SHORTCUT,
     ("ingress/roots.py", "GeneralRoots.finish", "count and stage.edges", "stage.edges"): _SHORTCUT,
     ("ingress/roots.py", "GeneralRoots.finish", "count and stage.edges", "count"): _SHORTCUT,

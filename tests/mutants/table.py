@@ -650,7 +650,7 @@ MUTANTS = (
     ),
     Mutant(
         "calls", "reports are taken in by their numbers", "actors/in_turn.py",
-        "return order.arrive(place, item)", "return [item]", IN_TURN,
+        "else order.arrive(place, item)", "else [item]", IN_TURN,
     ),
     Mutant(
         "streams", "a report whose stream broke comes again", "actors/telling.py",
@@ -683,7 +683,8 @@ MUTANTS = (
     ),
     Mutant(
         "costs", "a message takes no more memory than it needs", "link/wire.py",
-        "    here = {root",
-        "    ids = list(map(int.__neg__, map(int.__neg__, ids)))\n    here = {root", COSTS,
+        "    messages = Messages(roots, ids, values, _shifted",
+        "    ids = list(map(int.__neg__, map(int.__neg__, ids)))\n    messages = Messages(roots, ids, values, _shifted",
+        COSTS,
     ),
 )  # fmt: skip

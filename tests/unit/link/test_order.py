@@ -7,19 +7,26 @@ from hypothesis import strategies as st
 
 from penguiray.link.order import InOrder, Place
 
+PLACES = st.builds(Place, st.integers(0, 1), st.integers(0, 1), st.integers(0, 5))
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 5)), max_size=80))
-def test_each_lane_gives_its_items_once_and_in_order_as_far_as_none_is_missing(arrivals: list[tuple[int, ...]]) -> None:
+
+@given(st.lists(st.tuples(PLACES, st.booleans()), max_size=80))
+def test_each_lane_gives_its_items_once_and_in_order_as_far_as_none_is_missing(
+    arrivals: list[tuple[Place, bool]],
+) -> None:
     order: InOrder[Place] = InOrder()
     given_so_far: dict[tuple[int, int], list[int]] = {}
     came: set[Place] = set()
-    for arrival in arrivals:
-        place = Place(*arrival)
+    for place, may_pass in arrivals:
         assert order.has_come(place) == (place in came)
         if place in came:
             continue
         assert order.is_due(place) == (place.number == len(given_so_far.get(place[:2], [])))
         came.add(place)
+        if may_pass and order.passes(place):
+            given_so_far.setdefault(place[:2], []).append(place.number)
+            assert not any(order.has_come(place._replace(number=number)) for number in range(place.number + 1, 6))
+            continue
         for due in order.arrive(place, place):
             given_so_far.setdefault(due[:2], []).append(due.number)
     for sender in (0, 1):
