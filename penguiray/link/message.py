@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 __all__ = ["NO_FACTS", "NO_HOPS", "NO_KEYS", "PRIORITIES", "PRIORITY", "Facts", "Hops", "MessageQueue", "Messages"]
 
@@ -112,6 +113,46 @@ class Messages:
         return self if len(kept) == len(self) else self.pick(kept)
 
 
+class _Said(Generic[T]):
+    """What is said about some of the messages that wait, by a number of theirs, as long as one of that number waits.
+
+    Several may: all that came of one root have its number, and a message that was sent again may wait beside its first
+    copy. As long as something is said, those that wait are counted; looking for others would take as long as the queue.
+    """
+
+    __slots__ = ("_counts", "_waiting", "said")
+
+    def __init__(self, waiting: list[int]) -> None:
+        """Nothing is said; the list of the numbers is its owner's."""
+        self._waiting = waiting
+        self._counts = Counter[int]()
+        self.said: dict[int, T] = {}
+        """By number."""
+
+    def note(self, said: Mapping[int, T]) -> None:
+        """Something is said about messages that are on the list already."""
+        if not self.said:
+            self._counts = Counter(self._waiting)
+        self.said.update(said)
+
+    def came(self, numbers: Iterable[int]) -> None:
+        """Messages were put on the list, and nothing was noted of them yet; only told while something is said."""
+        self._counts.update(numbers)
+
+    def take(self, numbers: Sequence[int]) -> dict[int, T]:
+        """Messages were taken off the list: gives what is said about them."""
+        said, counts = self.said, self._counts
+        taken = {number: said[number] for number in numbers if number in said}
+        for number in numbers:
+            left = counts[number] - 1
+            if left:
+                counts[number] = left
+            else:
+                del counts[number]
+                said.pop(number, None)
+        return taken
+
+
 class MessageQueue:
     """Messages that wait, oldest first: columns that grow at one end and are cut at the other."""
 
@@ -124,9 +165,9 @@ class MessageQueue:
         """Id of each message."""
         self.values: list[Any] = []
         """The user's values."""
-        self._facts: dict[int, Facts] = {}
-        self._hops: dict[int, Hops] = {}
-        self._keys: dict[int, int] = {}
+        self._facts = _Said[Facts](self.roots)
+        self._hops = _Said[Hops](self.ids)
+        self._keys = _Said[int](self.ids)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -144,52 +185,63 @@ class MessageQueue:
         self.roots.append(root)
         self.ids.append(message_id)
         self.values.append(value)
+        self._came((root,), (message_id,))
         if facts is not None:
-            self._facts[root] = facts
+            self._facts.note({root: facts})
         if hops is not None:
-            self._hops[message_id] = hops
+            self._hops.note({message_id: hops})
         if key is not None:
-            self._keys[message_id] = key
+            self._keys.note({message_id: key})
 
     def extend(self, messages: Messages) -> None:
         """Put messages at the end."""
         self.roots += messages.roots
         self.ids += messages.ids
         self.values += messages.values
+        self._came(messages.roots, messages.ids)
+        self._note(messages)
+
+    def _came(self, roots: Iterable[int], ids: Iterable[int]) -> None:
+        if self._facts.said:
+            self._facts.came(roots)
+        if self._hops.said:
+            self._hops.came(ids)
+        if self._keys.said:
+            self._keys.came(ids)
+
+    def _note(self, messages: Messages) -> None:
+        """Keep what is said about messages; about others of the same input or call it may say something, too."""
         if messages.facts:
-            self._facts.update({root: messages.facts[root] for root in messages.roots if root in messages.facts})
+            self._facts.note({root: messages.facts[root] for root in messages.roots if root in messages.facts})
         if messages.hops:
-            self._hops.update({number: messages.hops[number] for number in messages.ids if number in messages.hops})
+            self._hops.note({number: messages.hops[number] for number in messages.ids if number in messages.hops})
         if messages.keys:
-            self._keys.update({number: messages.keys[number] for number in messages.ids if number in messages.keys})
+            self._keys.note({number: messages.keys[number] for number in messages.ids if number in messages.keys})
 
     def take(self, count: int) -> Messages:
         """Cut off the oldest messages, with the facts, hops and keys that belong to them."""
         taken = Messages(self.roots[:count], self.ids[:count], self.values[:count])
         del self.roots[:count], self.ids[:count], self.values[:count]
-        if self._facts:
-            taken.facts = {root: self._facts[root] for root in taken.roots if root in self._facts}
-            waiting = set(self.roots)
-            self._facts = {root: facts for root, facts in self._facts.items() if root in waiting}
-        if self._hops or self._keys:  # one that was sent again may wait beside its first copy
-            waiting = set(self.ids)
-            taken.hops, self._hops = _parted(self._hops, taken.ids, waiting)
-            taken.keys, self._keys = _parted(self._keys, taken.ids, waiting)
+        if self._facts.said:
+            taken.facts = self._facts.take(taken.roots)
+        if self._hops.said:
+            taken.hops = self._hops.take(taken.ids)
+        if self._keys.said:
+            taken.keys = self._keys.take(taken.ids)
         return taken
 
     def deadlines(self, count: int) -> list[float]:
         """When the callers' patience ends for the oldest messages, infinity for never; empty if nothing was said."""
-        if not self._facts:
+        if not self._facts.said:
             return []
-        said = (self._facts.get(root) for root in self.roots[:count])
+        said = (self._facts.said.get(root) for root in self.roots[:count])
         return [math.inf if one is None or one.deadline is None else one.deadline for one in said]
 
     def put_back(self, taken: Messages) -> None:
         """Put messages back that were just taken, before the others."""
         self.roots[:0], self.ids[:0], self.values[:0] = taken.roots, taken.ids, taken.values
-        self._facts.update(taken.facts)
-        self._hops.update(taken.hops)
-        self._keys.update(taken.keys)
+        self._came(taken.roots, taken.ids)
+        self._note(taken)
 
     def drop(self, roots: Container[int]) -> int:
         """Take out the messages of these roots; gives how many there were."""
@@ -199,9 +251,3 @@ class MessageQueue:
             left = self.take(len(self)).pick(kept)
             self.extend(left)
         return dropped
-
-
-def _parted(said: dict[int, T], taken: Iterable[int], waiting: Container[int]) -> tuple[dict[int, T], dict[int, T]]:
-    """What is said about messages that were taken, and about those that wait."""
-    theirs = {number: said[number] for number in taken if number in said}
-    return theirs, {number: one for number, one in said.items() if number in waiting}
