@@ -198,21 +198,24 @@ class VirtualClock:
             if found := poll(0.0):
                 return found
             self._waiting[who] = math.inf if timeout_s is None else self._now + timeout_s
-            self._jump()
+            self._jump(here=who)
         try:
             while who in self._waiting:
                 if found := poll(self._patience_s):
                     return found
                 with self._lock:
-                    if who in self._waiting and not self._jump(is_forced=True) and is_awaited:
+                    if who in self._waiting and not self._jump(here=who, is_forced=True) and is_awaited:
                         self._check_alive()
             return poll(0.0)
         finally:
             with self._lock:
                 self._waiting.pop(who, None)
 
-    def _jump(self, *, is_forced: bool = False) -> bool:
-        """Go to the next moment that somebody waits for, if everybody waits; gives whether there is one."""
+    def _jump(self, *, here: _Waiter | None = None, is_forced: bool = False) -> bool:
+        """Go to the next moment that somebody waits for, if everybody waits; gives whether there is one.
+
+        Who is here needs no waking.
+        """
         if not is_forced and (self._threads or not self._running <= self._waiting.keys()):
             return False
         soonest = min(self._waiting.values(), default=math.inf)
@@ -221,7 +224,8 @@ class VirtualClock:
         self._now = max(self._now, soonest)
         for who in [who for who, until in self._waiting.items() if until <= self._now]:
             del self._waiting[who]
-            who.wake()
+            if who is not here:
+                who.wake()
         return True
 
     def _check_alive(self) -> None:
