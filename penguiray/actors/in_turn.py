@@ -27,7 +27,7 @@ class InTurn(Generic[T]):
         if order is None:
             order = self._orders[link] = InOrder()
         place = Place(0, 0, number - 1)
-        return [item] if order.passes(place) or order.has_come(place) else order.arrive(place, item)
+        return [item] if order.take_turn(place) or order.has_come(place) else order.arrive(place, item)
 
     def forget(self, link: LinkId) -> None:
         """Another replica is in the place of one, and begins anew."""

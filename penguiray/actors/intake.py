@@ -94,7 +94,7 @@ class Intake:
             stream.hold(Word.FEEDBACK, pack_feedback(feedback))
             self._loop.call_soon(stream.send_held)
 
-        if self._order.passes(place):
+        if self._order.take_turn(place):
             self._hand_over(*unpack_frame(header, data, (), now=self._clock.now()), answer)
         else:
             self._arrive(place, _Arrived(header, data, (), answer))

@@ -66,7 +66,7 @@ class _Gauge:
         self.size = 0
 
     def write(self, data: Any) -> int:
-        size = len(data)
+        size = len(data)  # as in `add`, which this would call for each body
         self.size += size
         if self.size > self.limit:
             raise BodyTooLarge

@@ -212,7 +212,7 @@ class Lanes:
 
     def _may_take(self, waiting: int, link: Link) -> bool:
         """Whether a replica may have some of so many messages that wait."""
-        if not link.unanswered:  # one always passes
+        if not link.unanswered:  # one always passes, see `Credit.room`
             return link.is_up
         return link.may_take(waiting, self.frame_limit(link)) and link.credit.room() > 0
 

@@ -123,33 +123,41 @@ class _Said(Generic[T]):
     __slots__ = ("_counts", "_waiting", "said")
 
     def __init__(self, waiting: list[int]) -> None:
-        """Nothing is said; the list of the numbers is its owner's."""
+        """Nothing is said; the list of the numbers is its owner's, who changes it in place only."""
         self._waiting = waiting
-        self._counts = Counter[int]()
+        self._counts: dict[int, int] = {}
         self.said: dict[int, T] = {}
         """By number."""
 
     def note(self, said: Mapping[int, T]) -> None:
-        """Something is said about messages that are on the list already."""
-        if not self.said:
-            self._counts = Counter(self._waiting)
+        """Something is said about messages that are on the list already, or nothing."""
+        if said and not self.said:
+            self._counts = dict(Counter(self._waiting)) if len(self._waiting) > 1 else {self._waiting[0]: 1}
         self.said.update(said)
 
     def came(self, numbers: Iterable[int]) -> None:
         """Messages were put on the list, and nothing was noted of them yet; only told while something is said."""
-        self._counts.update(numbers)
+        counts = self._counts
+        for number in numbers:
+            counts[number] = counts.get(number, 0) + 1
 
     def take(self, numbers: Sequence[int]) -> dict[int, T]:
         """Messages were taken off the list: gives what is said about them."""
         said, counts = self.said, self._counts
-        taken = {number: said[number] for number in numbers if number in said}
-        for number in numbers:
-            left = counts[number] - 1
-            if left:
-                counts[number] = left
-            else:
-                del counts[number]
-                said.pop(number, None)
+        if not self._waiting:
+            taken = said.copy()
+            said.clear()
+        else:
+            taken = {number: said[number] for number in numbers if number in said}
+            for number in numbers:
+                left = counts[number] - 1
+                if left:
+                    counts[number] = left
+                else:
+                    del counts[number]
+                    said.pop(number, None)
+        if not said:
+            self._counts = {}
         return taken
 
 

@@ -43,8 +43,8 @@ class InOrder(Generic[T]):
         lane = self._lanes.get((place.sender, place.lane))
         return place.number == (0 if lane is None else lane.next)
 
-    def passes(self, place: Place) -> bool:
-        """Whether it is the turn of a place, and nothing is kept for the time after it: then it counts as come."""
+    def take_turn(self, place: Place) -> bool:
+        """Let a place have come if it is its turn and nothing is kept for the time after it; whether that is so."""
         lane = self._lanes.get((place.sender, place.lane))
         if lane is None or lane.early or place.number != lane.next:
             return False

@@ -61,7 +61,8 @@ class Sender:
         self._stages: dict[int, Lanes] = {}
         self._has_back = False
         self.queued = 0
-        """Messages that wait here for their way on, for all stages together. Those on a way back are not counted."""
+        """Messages that wait here for their way on, for all stages together. Those on a way back are not counted; where
+        there is no such way, nothing is to be sent when this is 0."""
 
     def connect(self, stage: int, replicas: int, *, is_back: bool = False) -> None:
         """Say how many replicas a stage has, and whether the way to it is a back edge."""

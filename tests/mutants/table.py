@@ -40,6 +40,7 @@ KEYS = ("unit/runtime/test_keys.py",)
 KEY_GROUPS = ("unit/link/test_key_groups.py",)
 PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
+QUEUE = ("unit/link/test_message_queue.py",)
 BATCH_SIZE = ("unit/runtime/test_batch_size.py",)
 AUTO = ("unit/runtime/test_auto_batch.py", "unit/runtime/test_auto_batch_worker.py")
 COLUMNS = ("unit/runtime/test_columns.py",)
@@ -201,7 +202,7 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "facts go with their messages", "link/message.py",
-        "{root: self._facts[root] for root in taken.roots if root in self._facts}", "{}", SENDER,
+        "taken.facts = self._facts.take(taken.roots)", "self._facts.take(taken.roots)", SENDER,
     ),
     Mutant(
         "routing", "the order of what waits", "link/message.py",
@@ -222,7 +223,7 @@ MUTANTS = (
     ),
     Mutant(
         "routing", "keys go with their messages", "link/message.py",
-        "self._keys[message_id] = key", "pass", SENDER,
+        "self._keys.note({message_id: key})", "pass", SENDER,
     ),
     Mutant(
         "routing", "a message waits for the one before it of its key", "runtime/keys.py",
@@ -247,7 +248,7 @@ MUTANTS = (
     ),
     Mutant(
         "loops", "hops go with their messages", "link/message.py",
-        "self._hops[message_id] = hops", "pass", LOOPS,
+        "self._hops.note({message_id: hops})", "pass", LOOPS,
     ),
     Mutant(
         "loops", "an input has a budget of messages", "ingress/roots.py",
@@ -354,7 +355,11 @@ MUTANTS = (
     ),
     Mutant(
         "batching", "facts stay with what waits", "link/message.py",
-        "waiting = set(self.roots)", "waiting = set(taken.roots)", BATCHER,
+        "                if left:", "                if False:", BATCHER,
+    ),
+    Mutant(
+        "batching", "nothing is kept of a message that has left", "link/message.py",
+        "        if not said:\n            self._counts = {}", "", QUEUE,
     ),
     Mutant(
         "batching", "an answer has an entry for each input", "runtime/columns.py",

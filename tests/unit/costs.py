@@ -250,7 +250,7 @@ def each(count_of: Count, through: Callable[[int], None], few: int, many: int) -
 
 def measured() -> dict[str, Cost]:
     """Instructions and blocks of each thing that is pinned, for one message."""
-    return {name: (round(one, 1), round(other, 2)) for name, (one, other) in {**of_the_codec(), **of_a_way()}.items()}
+    return {name: (round(one, 2), round(other, 2)) for name, (one, other) in {**of_the_codec(), **of_a_way()}.items()}
 
 
 if __name__ == "__main__":

@@ -193,22 +193,22 @@ def test_a_message_through_two_stages_takes_few_calls(given: str) -> None:
 
 PINNED = {
     (3, 11): {
-        "to bytes": (0.8, 0.14),
-        "from bytes": (0.9, 17.13),
-        "a list": (200.2, 5.78),
-        "an iterator": (239.7, 10.64),
+        "to bytes": (0.81, 0.14),
+        "from bytes": (0.94, 17.13),
+        "a list": (200.41, 5.78),
+        "an iterator": (239.92, 10.64),
     },
     (3, 12): {
-        "to bytes": (0.7, 0.09),
-        "from bytes": (0.8, 17.08),
-        "a list": (188.1, 4.37),
-        "an iterator": (223.2, 6.7),
+        "to bytes": (0.72, 0.09),
+        "from bytes": (0.83, 17.08),
+        "a list": (188.28, 4.37),
+        "an iterator": (223.45, 6.7),
     },
     (3, 13): {
-        "to bytes": (0.7, 0.09),
+        "to bytes": (0.72, 0.09),
         "from bytes": (0.8, 15.08),
-        "a list": (174.6, 4.36),
-        "an iterator": (212.7, 6.68),
+        "a list": (174.82, 4.36),
+        "an iterator": (212.9, 6.68),
     },
 }
 """For each version of Python what a message costs: instructions of the package, and blocks of memory.
@@ -217,7 +217,9 @@ PINNED = {
 commit. Blocks follow pydantic too, whose models they are."""
 SLACK = 0.02
 """By which share each may differ. Two counts hardly ever do; one more attribute that is looked up for each message
-is more than this."""
+is more than this, but for the codec, which has none left: its figures are those of a frame, shared by 1,000."""
+LEAST_SLACK = 0.05
+"""By how much each may differ."""
 
 
 @pytest.mark.filterwarnings("default:no costs are pinned")
@@ -234,6 +236,6 @@ def test_a_message_costs_the_instructions_and_the_memory_that_are_pinned_for_thi
         name: (measured, pinned)
         for name, pinned in PINNED[version].items()
         for measured in [costs[name]]
-        if any(abs(one - other) > max(SLACK * other, 0.02) for one, other in zip(measured, pinned, strict=True))
+        if any(abs(one - other) > max(SLACK * other, LEAST_SLACK) for one, other in zip(measured, pinned, strict=True))
     }
     assert not differing, f"measured and pinned; if that is meant, pin this instead:\n{line}"
