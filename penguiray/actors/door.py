@@ -24,7 +24,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from penguiray.actors.stream import Stream
+from penguiray.actors.stream import Stream, WordStream
 from penguiray.link.words import MOST_BYTES, BrokenWord, Word
 
 __all__ = ["Answering", "Door", "knock"]
@@ -60,8 +60,8 @@ class Door:
         return hmac.digest(self.key, bytes([word]) + self.address.encode() + who, hashlib.sha256)
 
 
-OnWord = Callable[[Stream, Word, memoryview], None]
-OnBroken = Callable[[Stream], None]
+OnWord = Callable[[WordStream, Word, memoryview], None]
+OnBroken = Callable[[WordStream], None]
 
 
 def knock(

@@ -6,9 +6,9 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
-from penguiray.actors.stream import Stream
+from penguiray.actors.stream import WordStream
 from penguiray.actors.streams import pack_feedback, unpack_place
 from penguiray.clock import Clock
 from penguiray.link.frame import Feedback, Frame
@@ -17,9 +17,8 @@ from penguiray.link.order import InOrder, Place
 from penguiray.link.squeezed import whole
 from penguiray.link.wire import Bytes, Packed, sequence_in, unpack_frame
 from penguiray.link.words import Word
-from penguiray.runtime.replica import Replica
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "Receiver"]
 
 Answer = Callable[[Feedback], None]
 Hold = Callable[[Callable[[Packed | None], None]], None]
@@ -35,10 +34,22 @@ class _Arrived:
     answer: Answer
 
 
+class Receiver(Protocol):
+    """What an intake needs of a replica; see there."""
+
+    def receive(self, frame: Frame, on_taken: Answer, /) -> None:
+        """Take a frame in."""
+        ...
+
+    def refuse(self, frame: Frame, error: Exception, on_taken: Answer, /) -> None:
+        """Take a frame in that could not be decoded."""
+        ...
+
+
 class Intake:
     """Hands frames to the replica, those of one sender in its order, and takes the feedback back."""
 
-    def __init__(self, replica: Replica, loop: asyncio.AbstractEventLoop, clock: Clock, hold: Hold) -> None:
+    def __init__(self, replica: Receiver, loop: asyncio.AbstractEventLoop, clock: Clock, hold: Hold) -> None:
         """Nothing has come yet; the replica belongs to the loop.
 
         Args:
@@ -80,11 +91,20 @@ class Intake:
             self._loop.call_soon_threadsafe(self._arrive, place, arrived)
         return taken.result()
 
+    def on_loop(
+        self, place: Place | None, header: Bytes, data: Bytes, attachments: Sequence[Any], answer: Answer
+    ) -> None:
+        """Take a frame in that a call has brought, on the loop, for whom no thread waits there."""
+        if place is None:
+            self._hand_over(*unpack_frame(header, data, attachments, now=self._clock.now()), answer)
+        else:
+            self._arrive(place, _Arrived(header, data, attachments, answer))
+
     def by_call_again(self, place: Place, header: bytes, data: bytes) -> None:
         """Take a frame in that may have come before. Nobody waits: others may wait for it."""
         self._loop.call_soon_threadsafe(self._arrive, place, _Arrived(header, data, (), _nobody))
 
-    def by_stream(self, stream: Stream, sender: int, payload: memoryview) -> None:
+    def by_stream(self, stream: WordStream, sender: int, payload: memoryview) -> None:
         """Take a frame in; on the loop. Nothing refers to the payload afterwards."""
         place, header, data = unpack_place(sender, payload)
 

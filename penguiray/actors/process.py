@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 
 from penguiray.actors.calls import Answer, CallTransport, Peer, feedback_of, for_ray, said_in
 from penguiray.actors.door import Answering, Door
+from penguiray.actors.guests import Guests
 from penguiray.actors.intake import Intake
 from penguiray.actors.lost import GONE
 from penguiray.actors.reader import Reader, Told
 from penguiray.actors.readers import Readers
-from penguiray.actors.stream import Stream
-from penguiray.actors.streams import StreamTransport, unpack_ask
+from penguiray.actors.streams import StreamTransport
 from penguiray.actors.telling import Teller
 from penguiray.clock import SystemClock
 from penguiray.control.lease import LEASE_S, LOOK_S
@@ -38,7 +38,6 @@ from penguiray.link.peers import Held, PeerNews, Peers, epoch_of
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
 from penguiray.link.wire import Packed
-from penguiray.link.words import BrokenWord, Word
 from penguiray.plan.plan import Stage
 from penguiray.runtime.home import Home
 from penguiray.runtime.rate import Grant
@@ -82,7 +81,6 @@ class ReplicaProcess:
         self._first: Any = None
         self._has_new_first = asyncio.Event()
         self._peers = Peers()
-        self._senders: dict[Stream, int] = {}
         calls = CallTransport(
             clock=self._clock,
             options=options,
@@ -107,6 +105,7 @@ class ReplicaProcess:
         pack = functools.partial(self._pack, self._owner)
         self._teller = Teller(self._replica.outbox, pack, self._owner.news.set)
         self._intake = Intake(self._replica, self._loop, self._clock, self._teller.hold)
+        self._guests = Guests(self._intake, self._teller)
         self._door = None if door is None else self._answering(door)
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
@@ -117,7 +116,11 @@ class ReplicaProcess:
 
     def _answering(self, door: Door) -> Answering:
         answering = Answering(
-            door, self._loop, on_stream=self._greet, on_word=self._take_word, on_broken=self._note_broken
+            door,
+            self._loop,
+            on_stream=self._guests.greet,
+            on_word=self._guests.take_word,
+            on_broken=self._guests.note_broken,
         )
         answering.open()
         return answering
@@ -231,25 +234,6 @@ class ReplicaProcess:
 
     def _on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         self._replica.on_feedback(link, feedback)
-
-    # -- streams of other processes; on the loop
-
-    def _greet(self, stream: Stream, sender: int, reads: bool) -> None:
-        self._senders[stream] = sender
-        if reads:
-            self._teller.use(stream)
-
-    def _take_word(self, stream: Stream, word: Word, payload: memoryview) -> None:
-        if word is Word.FRAME:
-            self._intake.by_stream(stream, self._senders[stream], payload)
-        elif word is Word.ASK:
-            self._teller.note_arrived(unpack_ask(payload))
-        else:
-            raise BrokenWord(f"a {word.name} to a replica")
-
-    def _note_broken(self, stream: Stream) -> None:
-        del self._senders[stream]
-        self._teller.note_broken(stream)
 
     def held(self) -> Held:
         """See `Replica.held`."""

@@ -9,16 +9,37 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from penguiray.link.words import BrokenWord, Word, Words, pieces_of
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "WordStream"]
 
 _SOCKET_BYTES = 1 << 20
 """Bytes that wait in a socket at most, where Linux allows it: so a frame goes in one piece, and nobody has to wake up
 for the rest of it."""
 _MOST_PIECES = 1_000
 """Linux takes 1,024 pieces at once."""
+
+
+class WordStream(Protocol):
+    """What may be done with a stream, whatever it is made of; see `Stream`."""
+
+    def send(self, word: Word, *parts: bytes) -> None:
+        """Send a word."""
+        ...
+
+    def hold(self, word: Word, *parts: bytes) -> None:
+        """Send a word together with the next one."""
+        ...
+
+    def send_held(self) -> None:
+        """Send what is held still."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
 
 
 class Stream:

@@ -16,16 +16,19 @@ from typing import Any
 
 from penguiray.actors.calls import LARGE_FRAME_BYTES, CallTransport, Parcel, Peer
 from penguiray.actors.door import knock
-from penguiray.actors.stream import Stream
+from penguiray.actors.stream import WordStream
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.order import Place
 from penguiray.link.words import MOST_BODY_BYTES, BrokenWord, Word, joined, parted
 
-__all__ = ["Reported", "StreamTransport", "pack_feedback", "pack_place", "unpack_ask", "unpack_place"]
+__all__ = ["Knock", "Reported", "StreamTransport", "pack_feedback", "pack_place", "unpack_ask", "unpack_place"]
 
 _FEEDBACK = struct.Struct("!qdddd")
 _PLACE = struct.Struct("!Bq")
 _ASK = struct.Struct("!q")
+
+Knock = Callable[..., WordStream | None]
+"""Asks for a stream to a replica; see `door.knock`."""
 
 Reported = Callable[[LinkId, Any, memoryview, memoryview], None]
 """Called with a replica, its actor, and what it reports, packed, which is gone when it returns."""
@@ -37,7 +40,7 @@ class _Way:
     def __init__(self, peer: Peer) -> None:
         self.actor, self.door = peer
         self.known_as = self.door
-        self.stream: Stream | None = None
+        self.stream: WordStream | None = None
         self.number = secrets.randbits(63)
         self.next: dict[Kind, int] = {}
         self.unanswered: dict[int, tuple[Place, Parcel]] = {}
@@ -62,6 +65,7 @@ class StreamTransport:
         *,
         on_feedback: Callable[[LinkId, Feedback], None],
         on_report: Reported | None = None,
+        knock: Knock = knock,
     ) -> None:
         """Prepare; `connect` says who is there.
 
@@ -71,7 +75,9 @@ class StreamTransport:
             on_feedback: Told on the loop, under the lock, what comes back for a frame that went over a stream; calls
                 have their own way to tell.
             on_report: Told on the loop, without the lock, what replicas report. None: this side does not read reports.
+            knock: How to ask for a stream.
         """
+        self._knock = knock
         self._calls = calls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = lock
@@ -148,7 +154,7 @@ class StreamTransport:
         door, way.door = way.door, None
         self._near.pop(link.stage, None)
         if door is not None and self._loop is not None:
-            way.stream = knock(
+            way.stream = self._knock(
                 door,
                 self._loop,
                 sender=way.number,

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from penguiray.actors.stream import Stream
+from penguiray.actors.stream import WordStream
 from penguiray.link.report import Report
 from penguiray.link.wire import Packed
 from penguiray.link.words import MOST_BODY_BYTES, Word, joined
@@ -54,7 +54,7 @@ class Teller:
         self._outbox = outbox
         self._pack = pack
         self._wake = wake
-        self._stream: Stream | None = None
+        self._stream: WordStream | None = None
         self._sent: deque[_Sent] = deque()
         self._aside: deque[_Sent] = deque()
         self._called_for: int | None = None
@@ -92,7 +92,7 @@ class Teller:
             self._held.remove(answer)
             answer(None)
 
-    def _tell(self, stream: Stream) -> None:
+    def _tell(self, stream: WordStream) -> None:
         report = self._take_report()
         header, data, buffers = packed = self._pack(report)
         if buffers or len(header) + len(data) > MOST_BODY_BYTES:
@@ -108,13 +108,13 @@ class Teller:
             self._begins_in = report.number
         return report
 
-    def use(self, stream: Stream) -> None:
+    def use(self, stream: WordStream) -> None:
         """Tell it on this stream from here on."""
         self._stream = stream
         if self._is_free and self._outbox.has_news:
             self._tell(stream)
 
-    def note_broken(self, stream: Stream) -> None:
+    def note_broken(self, stream: WordStream) -> None:
         """A stream is of no use any more."""
         if stream is not self._stream:
             return

@@ -5,9 +5,9 @@ or a function that needs them is used, since pytest loads the plugin for every p
 """
 
 from penguiray.testing.conformance import TransportConformance
+from penguiray.testing.faults import MOMENTS, Faults
 from penguiray.testing.fixtures import local_engine, ray_cluster, virtual_clock
 from penguiray.testing.scripts import Abort, Outcomes, Pause, Recorder, Script, outcomes, script
-from penguiray.testing.simulated import MOMENTS, Faults
 from penguiray.testing.transports import FaultyTransport, MemoryPair, TransportPair
 from penguiray.testing.virtual import VirtualClock, virtual_time
 

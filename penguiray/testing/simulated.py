@@ -10,43 +10,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from penguiray.actors.calls import Answered as AnsweredCall
+from penguiray.actors.calls import feedback_of
+from penguiray.actors.in_turn import InTurn
+from penguiray.actors.streams import Reported, StreamTransport
 from penguiray.clock import Clock
 from penguiray.control.silence import Silence
 from penguiray.errors import PenguirayError, ReplicaLost
 from penguiray.ingress.recovery import Answered, Recovery
-from penguiray.link.failure import CarriedError
-from penguiray.link.frame import Feedback, Frame, Kind, LinkId
-from penguiray.link.peers import PeerNews, Peers, epoch_of
+from penguiray.link.frame import Feedback, LinkId
+from penguiray.link.peers import PeerNews, epoch_of
 from penguiray.link.report import Report
 from penguiray.link.transport import Transport
-from penguiray.link.wire import carry_small
-from penguiray.local import LocalEngine, shuffled
+from penguiray.link.wire import Bytes, Packed, Refused, unpack_report
+from penguiray.local import LocalEngine
 from penguiray.plan.plan import Plan, Stage
-from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
+from penguiray.testing.faults import Faults
+from penguiray.testing.simulated_links import Party, Pipe, SimulatedCalls, knock
+from penguiray.testing.simulated_process import SimulatedProcess
 
-__all__ = ["MOMENTS", "Faults", "SimulatedEngine"]
+__all__ = ["SimulatedEngine"]
 
 CUT_S = (0.5, 30.0)
 """How long a process is cut off."""
-
-MOMENTS = (
-    "a frame leaves",
-    "a frame came",
-    "a frame was taken",
-    "a report is due",
-    "a report left",
-    "a loss is told",
-    "it says what it holds",
-    "a successor opens",
-)
-"""When a process may die, or be cut off."""
 
 _NOTICE_S = 0.03
 """Longest until a death is noticed."""
@@ -55,53 +48,6 @@ _OPEN_S = (0.05, 0.5)
 _TICK_S = 1.0
 _STILL_S = 600.0
 """A run from which nothing is heard for so long, while losses are being made good, never ends."""
-
-
-@dataclass
-class Faults:
-    """What goes wrong in a simulated run; its lists tell afterwards what did."""
-
-    kills: int = 3
-    """Most processes that die."""
-    cuts: int = 0
-    """Most times that a process is cut off: for a while nothing reaches it, or nothing that it sends arrives, or both.
-    Then all of it arrives, also what comes from one that was replaced meanwhile."""
-    chance: float = 0.05
-    """That one dies, and that one is cut off, at each of the moments that comes."""
-    moments: Sequence[str] = MOMENTS
-    """The moments at which that may happen."""
-    cpus: int = 2
-    """For which the flow is planned: a stage may have so many replicas."""
-    delay_s: float = 0.01
-    """Longest time that anything is on its way, besides what goes before it."""
-    deaths: list[tuple[float, str, LinkId]] = field(default_factory=list)
-    """Time, moment and replica of each death."""
-    silences: list[tuple[float, float, str, LinkId]] = field(default_factory=list)
-    """Beginning, end, direction (in, out, or both) and replica of each time that one was cut off."""
-
-    def histogram(self) -> Counter[str]:
-        """How many died at each moment."""
-        return Counter(moment for _, moment, _ in self.deaths)
-
-
-class _Member:
-    """A process: its replica, and who it thinks the others are."""
-
-    def __init__(self, link: LinkId, generation: int) -> None:
-        self.link = link
-        self.generation = generation
-        self.replica: Replica
-        self.places: dict[LinkId, _Member] = {}
-        self.peers = Peers()
-        self.task: asyncio.Task[None] | None = None
-        self.is_alive = True
-        self.deaf_until = 0.0
-        self.mute_until = 0.0
-        self.silent_from = float("inf")
-        """What would arrive later than that was still with it when it died."""
-        self.has_news = False
-        self.is_collected = False
-        self.has_new_first = asyncio.Event()
 
 
 class SimulatedEngine(LocalEngine):
@@ -119,57 +65,91 @@ class SimulatedEngine(LocalEngine):
             clock: Virtual time.
             loop: A fresh loop with that time.
         """
-        self._faults = faults
+        self.faults = faults
         self._chance = random.Random(seed)  # noqa: S311 - faults, not a secret
-        self._members: dict[LinkId, _Member] = {}
-        self._places: dict[LinkId, _Member] = {}
+        self._members: dict[LinkId, SimulatedProcess] = {}
+        self.caller = Party(host=0)
+        self._in_turn: InTurn[tuple[Report, Callable[[], None] | None]] = InTurn()
         self._opened: set[LinkId] = set()
-        self._arrivals: dict[tuple[_Member | None, _Member, str], float] = {}
+        self._arrivals: dict[object, float] = {}
         self._silence = Silence(clock.now())
         self._is_ticking = False
         self._heard_at = 0.0
+        self.loop = loop
         super().__init__(plan, seed=seed, clock=clock, loop=loop)
         self._recovery = Recovery(plan, self.ingress, self.lock, self, clock)
-        self._places = dict(self._members)
-        for member in self._members.values():
-            member.places = dict(self._members)
+        for party in (None, *self._members.values()):
+            self._connect(party)
 
     def _sized(self, plan: Plan) -> Plan:
         return plan
 
+    @property
+    def epoch(self) -> int:
+        """Of the run."""
+        return self._epoch
+
+    @property
+    def rng(self) -> random.Random:
+        """Draws what is drawn at random without anything going wrong."""
+        return self._rng
+
     def _open_door(self) -> Transport:
-        return _Line(self, None, self._refuse_input)
+        self.transport = self.transport_of(
+            self.caller,
+            self._take_answer,
+            self._feed_ingress,
+            self._refuse_input,
+            lock=self.lock,
+            on_report=self._take_packed,
+        )
+        return self.transport
+
+    def transport_of(
+        self,
+        party: Party,
+        on_answer: AnsweredCall,
+        on_feedback: Callable[[LinkId, Feedback], None],
+        on_refused: Refused,
+        *,
+        lock: AbstractContextManager[Any] | None = None,
+        on_report: Reported | None = None,
+    ) -> StreamTransport:
+        """A process's end of all its links."""
+        options = self.plan.options
+        calls = SimulatedCalls(
+            self, party, clock=self.clock, options=options, on_answer=on_answer, on_refused=on_refused
+        )
+        return StreamTransport(
+            calls,
+            lock or contextlib.nullcontext(),
+            on_feedback=on_feedback,
+            on_report=on_report,
+            knock=partial(knock, self, party),
+        )
 
     # -- processes
 
     def _replica(self, stage: Stage, number: int, *, generation: int = 0) -> Replica:
         link = LinkId(stage.index, number)
-        member = self._members[link] = _Member(link, generation)
-
-        def refuse(root: int, message_id: int, error: CarriedError) -> None:
-            member.replica.outbox.refuse(root, message_id, error)
-
-        member.replica = Replica(
-            stage,
-            self.plan.options,
-            _Line(self, member, refuse),
-            epoch=self._epoch,
-            clock=self.clock,
-            rng=self._rng,
-            on_news=lambda: self._note_member(member),
-            inline=True,
-            ask_first=partial(self._ask_first, member) if number else None,
-            own_epoch=epoch_of(self._epoch, link, generation),
-            is_successor=generation > 0,
-        )
-        for edge in stage.edges:
-            member.replica.connect(edge.target, self.plan.stages[edge.target].replicas)
+        member = self._members[link] = SimulatedProcess(self, link, generation)
         return member.replica
+
+    def _connect(self, party: SimulatedProcess | None) -> None:
+        """Say to a process who the others are."""
+        peers = {
+            stage.index: [self.place_of(LinkId(stage.index, number)) for number in range(stage.replicas)]
+            for stage in self.plan.stages
+        }
+        (self.transport if party is None else party.transport).connect(peers, self.loop)
+        if party is not None:
+            party.first = self._members[LinkId(party.link.stage, 0)]
 
     async def _run(self, link: LinkId) -> None:
         member = self._members[link]
         member.task = asyncio.current_task()
         self._opened.add(link)
+        self._collect(member)
         try:
             await member.replica.run()
         except BaseException as error:
@@ -179,29 +159,54 @@ class SimulatedEngine(LocalEngine):
                 self._fail(link, error)
             raise
 
-    def _send(
-        self, sender: _Member | None, receiver: _Member | None, function: Callable[..., None], *arguments: Any
+    def set_out(self, sender: Party, function: Callable[..., None], *arguments: Any) -> None:
+        """See `World`."""
+        if sender is self.caller:
+            self.call_soon(function, *arguments)
+        elif sender.is_alive:
+            function(*arguments)
+
+    def bring(
+        self, sender: Party, receiver: Party, way: object, function: Callable[..., None], *arguments: Any
     ) -> None:
-        """Something is on its way; None is the caller's side."""
-        self._loop.call_at(self._arrival(sender, receiver), function, *arguments)
+        """See `World`; None is a way on which nothing is before anything."""
+        arrival = max(self.clock.now(), sender.mute_until, receiver.deaf_until) + self.delay_s()
+        if way is not None:
+            arrival = self._arrivals[way] = max(arrival, self._arrivals.get(way, 0.0) + 1e-9)
+        self._loop.call_at(arrival, self._arrive, sender, function, arguments)
 
-    def _arrival(self, sender: _Member | None, receiver: _Member | None) -> float:
-        """When it will be there, if nothing goes before it."""
-        begins = max(
-            self.clock.now(),
-            0.0 if sender is None else sender.mute_until,
-            0.0 if receiver is None else receiver.deaf_until,
-        )
-        return begins + self._chance.uniform(0.0, self._faults.delay_s)
+    def _arrive(self, sender: Party, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        if self.clock.now() <= sender.silent_from:
+            function(*arguments)
 
-    def _may_fail(self, member: _Member | None, moment: str) -> None:
+    def tell_later(self, most_s: float, function: Callable[[], None]) -> None:
+        """See `World`."""
+        self._loop.call_later(self._chance.uniform(0.0, most_s), function)
+
+    def delay_s(self) -> float:
+        """How long something is on its way."""
+        return self._chance.uniform(0.0, self.faults.delay_s)
+
+    def may_break(self, pipe: Pipe) -> None:
+        """See `World`."""
+        faults = self.faults
+        if len(faults.broken) < faults.breaks and self._chance.random() < faults.chance and self._state == "running":
+            faults.broken.append(self.clock.now())
+            pipe.cut()
+            self._start_ticking()
+
+    def may_fail(self, party: Party, moment: str) -> None:
         """One of the moments has come: a process may die, or be cut off."""
-        self._may_be_cut_off(member, moment)
-        self._may_die(member, moment)
+        self._may_be_cut_off(party, moment)
+        self._may_die(party, moment)
 
-    def _may_be_cut_off(self, member: _Member | None, moment: str) -> None:
-        faults, now = self._faults, self.clock.now()
-        if member is None or len(faults.silences) >= faults.cuts or max(member.deaf_until, member.mute_until) > now:
+    def _may_be_cut_off(self, member: Party, moment: str) -> None:
+        faults, now = self.faults, self.clock.now()
+        if (
+            not isinstance(member, SimulatedProcess)
+            or len(faults.silences) >= faults.cuts
+            or max(member.deaf_until, member.mute_until) > now
+        ):
             return
         if moment in faults.moments and self._chance.random() < faults.chance:
             until, way = now + self._chance.uniform(*CUT_S), self._chance.choice(["in", "out", "both"])
@@ -210,30 +215,32 @@ class SimulatedEngine(LocalEngine):
             faults.silences.append((now, until, way, member.link))
             self._start_ticking()
 
-    def _may_die(self, member: _Member | None, moment: str) -> None:
-        faults = self._faults
-        if member is None or not member.is_alive or self._state != "running":
+    def _may_die(self, member: Party, moment: str) -> None:
+        faults = self.faults
+        if not isinstance(member, SimulatedProcess) or not member.is_alive or self._state != "running":
             return
         if member.link.stage in self.plan.unrepeatable or len(faults.deaths) >= faults.kills:
             return
         if moment in faults.moments and self._chance.random() < faults.chance:
             self._kill(member, moment)
 
-    def _kill(self, member: _Member, moment: str) -> None:
-        self._faults.deaths.append((self.clock.now(), moment, member.link))
+    def _kill(self, member: SimulatedProcess, moment: str) -> None:
+        self.faults.deaths.append((self.clock.now(), moment, member.link))
         self._end(member)
         self._loop.call_later(self._chance.uniform(0.0, _NOTICE_S), self._notice, member, moment)
 
-    def _end(self, member: _Member) -> None:
+    def _end(self, member: SimulatedProcess) -> None:
         member.is_alive = False
-        member.silent_from = self.clock.now() + self._chance.uniform(0.0, self._faults.delay_s)
+        member.silent_from = self.clock.now() + self._chance.uniform(0.0, self.faults.delay_s)
         if member.task is not None:
             member.task.cancel()
+        for pipe in member.pipes:
+            pipe.cut()
 
-    def _notice(self, member: _Member, moment: str) -> None:
+    def _notice(self, member: SimulatedProcess, moment: str) -> None:
         self._lose(member, f"it died when {moment}")
 
-    def _lose(self, member: _Member, why: str, *, by_us: bool = False) -> None:
+    def _lose(self, member: SimulatedProcess, why: str, *, by_us: bool = False) -> None:
         link = member.link
         if self._members[link] is not member or link in self._recovery.down or self._state != "running":
             return
@@ -264,7 +271,9 @@ class SimulatedEngine(LocalEngine):
         for link in self._recovery.listen(silent):
             self._lose(self._members[link], "it was silent", by_us=True)
         self._recovery.tick()
-        self._is_ticking = self._recovery.is_busy or bool(cut_off)
+        self._is_ticking = (
+            self._recovery.is_busy or bool(cut_off) or bool(self.faults.broken and self.ingress.roots_live)
+        )
         if self._is_ticking and self.clock.now() > self._heard_at + _STILL_S:
             self._is_ticking = False
             with self.lock:
@@ -272,86 +281,42 @@ class SimulatedEngine(LocalEngine):
         elif self._is_ticking:
             self._loop.call_later(_TICK_S, self._tick)
 
-    # -- frames
+    # -- the caller's side
 
-    def leave(self, sender: _Member | None, frame: Frame) -> None:
-        """A frame sets out."""
-        if sender is not None and not sender.is_alive:
+    def _take_answer(self, link: LinkId, member: Any, answer: Future[Any]) -> None:
+        if self.transport.is_current(link, member):
+            self._feed_ingress(link, feedback_of(answer))
+
+    def take_collected(self, member: SimulatedProcess, packed: Packed | None) -> None:
+        """A call has brought a report, or nothing."""
+        if packed is None:
+            self._collect(member)
             return
-        receiver = (self._places if sender is None else sender.places)[frame.link]
-        way = (sender, receiver, _lane(frame.kind))
-        arrival = self._arrivals[way] = max(self._arrival(sender, receiver), self._arrivals.get(way, 0.0) + 1e-9)
-        self._loop.call_at(arrival, self._arrive, sender, receiver, frame)
-        self._may_fail(sender, "a frame leaves")
+        header, data, _ = packed
+        self._take_packed(member.link, member, header, data, then=lambda: self._collect(member))
 
-    def _arrive(self, sender: _Member | None, receiver: _Member, frame: Frame) -> None:
-        if sender is not None and self.clock.now() > sender.silent_from:
-            return
-        self._may_fail(receiver, "a frame came")
-        if receiver.is_alive:
-            receiver.replica.receive(shuffled(frame, self._rng), partial(self._taken, sender, receiver))
+    def _collect(self, member: SimulatedProcess) -> None:
+        self.bring(self.caller, member, None, member.collect)
 
-    def _taken(self, sender: _Member | None, receiver: _Member, feedback: Feedback) -> None:
-        self._may_fail(receiver, "a frame was taken")
-        if receiver.is_alive:
-            self._send(receiver, sender, self._answer, sender, receiver, feedback)
-
-    def _answer(self, sender: _Member | None, receiver: _Member, feedback: Feedback) -> None:
-        link = receiver.link
-        if (self._places if sender is None else sender.places)[link] is not receiver:
-            return
-        if sender is None:
-            self._feed_ingress(link, feedback)
-        elif sender.is_alive:
-            sender.replica.on_feedback(link, feedback)
-
-    # -- news
-
-    def _note_member(self, member: _Member) -> None:
-        member.has_news = True
-        if not member.is_collected:
-            member.is_collected = True
-            self._send(None, member, self._collect, member)
-
-    def _collect(self, member: _Member) -> None:
-        self._may_fail(member, "a report is due")
-        if not member.is_alive:
-            return
-        member.has_news = False
-        report = member.replica.outbox.take_report()
-        carry_small(report, self.plan.options.max_message_bytes, node=self.plan.stages[member.link.stage].last.name)
-        self._send(member, None, self._bring, member, report)
-        self._may_fail(member, "a report left")
-
-    def _bring(self, member: _Member, report: Report) -> None:
-        if self._members[member.link] is not member or self._state == "stopped":
+    def _take_packed(
+        self, link: LinkId, member: Any, header: Bytes, data: Bytes, then: Callable[[], None] | None = None
+    ) -> None:
+        """A replica has told something, and whatever is to be done when that is taken in."""
+        report = unpack_report(header, data, (), node=self.plan.stages[link.stage].last.name)
+        if not self.transport.is_current(link, member) or self._state == "stopped":
             return
         self._heard_at = self.clock.now()
-        with self.lock:
-            self.ingress.on_report(member.link, report)
-        self._recovery.note_report()
-        if report.begun:
-            self._send(None, member, member.replica.outbox.note_known)
-        member.is_collected = False
-        if member.has_news:
-            self._note_member(member)
+        for one, todo in self._in_turn.due(link, report.number, (report, then)):
+            with self.lock:
+                self.ingress.on_report(link, one)
+            self._recovery.note_report()
+            self.transport.ask(link, one.number)
+            if todo is not None:
+                todo()
 
     def _cancel(self, roots: Sequence[int], calls: Sequence[int]) -> None:
         for member in list(self._members.values()):
-            self.call_soon(self._send, None, member, self._drop, member, roots, calls)
-
-    def _drop(self, member: _Member, roots: Sequence[int], calls: Sequence[int]) -> None:
-        member.replica.note_cancelled(roots, calls)
-        member.replica.drop_cancelled()
-
-    async def _ask_first(self, member: _Member, place: int, begun: int, want: int) -> Grant:
-        while True:
-            member.has_new_first.clear()
-            first = member.places[LinkId(member.link.stage, 0)]
-            await asyncio.sleep(self._chance.uniform(0.0, self._faults.delay_s))
-            if first.is_alive:
-                return first.replica.rates[place].ask(begun, want, member.link.replica)
-            await member.has_new_first.wait()
+            self.call_soon(self.bring, self.caller, member, None, member.drop, roots, calls)
 
     # -- the hands of recovery
 
@@ -360,8 +325,9 @@ class SimulatedEngine(LocalEngine):
         return self._opened
 
     def place_of(self, link: LinkId) -> Any:
-        """See `Hands`."""
-        return self._members[link]
+        """See `Hands`: a process, and the door to it, which is itself."""
+        member = self._members[link]
+        return member, member if self.plan.options.streams else None
 
     def epoch_of(self, link: LinkId) -> int:
         """See `Hands`."""
@@ -369,29 +335,11 @@ class SimulatedEngine(LocalEngine):
 
     def tell(self, link: LinkId, news: Sequence[PeerNews], answered: Answered) -> None:
         """See `Hands`."""
-        self._send(None, self._members[link], self._hear, self._members[link], news, answered)
-
-    def _hear(self, member: _Member, news: Sequence[PeerNews], answered: Answered) -> None:
-        self._may_fail(member, "a loss is told")
-        for link, place in member.peers.new(news) if member.is_alive else ():
-            if place is not None:
-                member.places[link] = place
-                if link == LinkId(member.link.stage, 0):
-                    member.has_new_first.set()
-            elif link.stage == member.link.stage:
-                for keeper in member.replica.rates.values():
-                    keeper.lose(link.replica)
-            member.replica.outbox.set_down(link, is_down=place is None)
-        member.replica.refused = member.peers.gone
-        self._send(member, None, answered, member.link, None)
+        self.bring(self.caller, self._members[link], None, self._members[link].hear, news, answered)
 
     def ask_held(self, link: LinkId, answered: Answered) -> None:
         """See `Hands`."""
-        self._send(None, self._members[link], self._say_held, self._members[link], answered)
-
-    def _say_held(self, member: _Member, answered: Answered) -> None:
-        self._may_fail(member, "it says what it holds")
-        self._send(member, None, answered, member.link, member.replica.held() if member.is_alive else None)
+        self.bring(self.caller, self._members[link], None, self._members[link].say_held, answered)
 
     def create(self, link: LinkId, after_s: float) -> None:
         """See `Hands`."""
@@ -403,18 +351,20 @@ class SimulatedEngine(LocalEngine):
             self._replicas[link] = self._replica(
                 self.plan.stages[link.stage], link.replica, generation=self._members[link].generation + 1
             )
-            self._members[link].places = dict(self._members)
+            self._connect(self._members[link])
             self._tasks.append(self._loop.create_task(self._open_successor(self._members[link])))
 
-    async def _open_successor(self, member: _Member) -> None:
+    async def _open_successor(self, member: SimulatedProcess) -> None:
         link = member.link
         await member.replica.set_up_host()
         await member.replica.open()
-        self._may_fail(member, "a successor opens")
+        self.may_fail(member, "a successor opens")
         if not member.is_alive:
             self._recovery.failed(link)
             return  # its death is noticed as any other
-        self._places[link] = member
+        with self.lock:
+            self.transport.replace(link, self.place_of(link))
+        self._in_turn.forget(link)
         self._tasks.append(self._loop.create_task(self._run(link)))
         self._opened.add(link)
         self._recovery.ready(link)
@@ -425,33 +375,3 @@ class SimulatedEngine(LocalEngine):
                 with contextlib.suppress(asyncio.CancelledError):
                     await member.task
         await super()._close(finish=finish)
-
-
-class _Line:
-    """A process's end of all its links."""
-
-    def __init__(self, engine: SimulatedEngine, sender: _Member | None, refuse: Callable[..., None]) -> None:
-        self._engine = engine
-        self._sender = sender
-        self._refuse = refuse
-
-    def send(self, frame: Frame) -> int:
-        """See `Transport`; values go by reference."""
-        if self._sender is None:
-            self._engine.call_soon(self._engine.leave, None, frame)
-        else:
-            self._engine.leave(self._sender, frame)
-        return 0
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:  # noqa: ARG002 - see `Transport`
-        """See `Transport`; values have no size here."""
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        """See `Transport`; every other replica is on another host."""
-        return link.replica % 2 == 0
-
-
-def _lane(kind: Kind) -> str:
-    """Frames of one lane do not overtake each other; see `CallTransport`."""
-    return "first" if kind in {Kind.BACK, Kind.HIGH} else "low" if kind is Kind.LOW else "main"

@@ -26,7 +26,7 @@ from penguiray.errors import FlowError, PenguirayError
 from penguiray.graph.spec import FlowSpec
 from penguiray.local import LocalEngine
 from penguiray.plan.compile import compile_plan
-from penguiray.testing.simulated import Faults, SimulatedEngine
+from penguiray.testing.faults import Faults
 
 __all__ = ["VirtualClock", "current_clock", "virtual_time"]
 
@@ -140,6 +140,8 @@ class VirtualClock:
         """An engine for a flow, with this time."""
         seed = self.seed if seed is None else seed
         if self._faults is not None:
+            from penguiray.testing.simulated import SimulatedEngine  # noqa: PLC0415 - loads numpy, which most tests need not
+
             plan = compile_plan(spec, cpus=self._faults.cpus)
             return SimulatedEngine(plan, self._faults, seed=seed, clock=self, loop=self.new_loop())
         return LocalEngine(compile_plan(spec, cpus=1), seed=seed, clock=self, loop=self.new_loop())

@@ -19,6 +19,7 @@ import penguiray as pr
 from penguiray.actors.calls import CallTransport, Peer, feedback_of
 from penguiray.actors.door import Door
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS
+from penguiray.actors.stream import Stream
 from penguiray.actors.streams import StreamTransport
 from penguiray.clock import SystemClock
 from penguiray.link.failure import CarriedError
@@ -133,7 +134,7 @@ class StreamPair:
     def cut(self, link: LinkId, how: int) -> None:
         """Break a stream while both sides live: what is on its way may arrive or not."""
         stream = self.streams._ways[link].stream
-        assert stream is not None
+        assert isinstance(stream, Stream)
         stream._socket.shutdown(how)
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from penguiray.actors import door as doors
 from penguiray.actors.door import Answering, Door, knock
-from penguiray.actors.stream import Stream
+from penguiray.actors.stream import Stream, WordStream
 from penguiray.link.words import MOST_BYTES, Word, pieces_of
 
 SAFETY_S = 10.0
@@ -29,11 +29,11 @@ class Side:
         self.loop = asyncio.new_event_loop()
         self.streams: queue.SimpleQueue[tuple[Stream, int, bool]] = queue.SimpleQueue()
         self.words: queue.SimpleQueue[tuple[Word, bytes]] = queue.SimpleQueue()
-        self.broken: queue.SimpleQueue[Stream] = queue.SimpleQueue()
+        self.broken: queue.SimpleQueue[WordStream] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
 
-    def take(self, _stream: Stream, word: Word, payload: memoryview) -> None:
+    def take(self, _stream: WordStream, word: Word, payload: memoryview) -> None:
         self.words.put((word, bytes(payload)))
 
     def answering(self, door: Door) -> Answering:
