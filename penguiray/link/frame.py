@@ -54,7 +54,6 @@ SERVED = (Kind.BACK, Kind.HIGH, Kind.DATA, Kind.LOW)
 for _kind in Kind:  # asked for with each frame, so they are no properties
     _kind.is_data = _kind in SERVED
     _kind.lane = _kind if _kind.is_data else Kind.DATA
-del _kind
 
 
 class LinkId(NamedTuple):

@@ -285,7 +285,10 @@ def flow_of(blocks: list[Block], rng: random.Random, *, pauses: float) -> pr.Flo
         graph = part if graph is None else graph >> part
         backs += ways_back
     assert graph is not None
-    options = pr.FlowOptions(link_messages=rng.choice([1, 1, 2, 2_000]), frame_messages=rng.choice([1, 3, 1_000]))
+    link_messages, frame_messages = rng.choice([1, 1, 2, 2_000]), rng.choice([1, 3, 1_000])
+    options = pr.FlowOptions(  # a few graphs make more of an input than an input may be by default
+        link_messages=link_messages, frame_messages=frame_messages, max_live_messages=1_000_000
+    )
     return pr.Flow(graph, name="random", back=backs, options=options)
 
 
