@@ -334,7 +334,7 @@ class Slow:
     """Takes a while, or as long as it may."""
 
     def __call__(self, x: int) -> int:
-        threading.Event().wait(0.5)
+        threading.Event().wait(2.0)
         return x
 
 
@@ -356,7 +356,7 @@ def test_an_update_goes_on_when_nobody_waits_for_it_any_more(tmp_path: Path) -> 
         async with pr.Flow(pr.actor(replicas=1)(Noted)(1), name="late").start() as run:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(
-                    run.aupdate("Noted", pr.actor(replicas=1, timeout_s=0.1)(BuiltLate)(go)), timeout=0.2
+                    run.aupdate("Noted", pr.actor(replicas=1, timeout_s=1.0)(BuiltLate)(go)), timeout=0.2
                 )
             assert await run.aask(1) == 2
             go.touch()
@@ -365,7 +365,7 @@ def test_an_update_goes_on_when_nobody_waits_for_it_any_more(tmp_path: Path) -> 
                     await asyncio.sleep(0.01)
                 while not await accepted(run):  # the last replica may not have said yet that it has changed over
                     await asyncio.sleep(0.01)
-            with pytest.raises(pr.NodeError, match=r"longer than 0.1 s"):  # what is unset stays as it was
+            with pytest.raises(pr.NodeError, match=r"longer than 1 s"):  # what is unset stays as it was
                 await run.aask(1)
 
     asyncio.run(main())
