@@ -191,11 +191,11 @@ class CallTransport:
 
     def _call(self, link: LinkId, method: str, *arguments: Any) -> Future[Any]:
         actor = self._actors[link]
-        answer = self.ask(actor, method, *arguments)
+        answer = self.invoke(actor, method, *arguments)
         answer.add_done_callback(lambda done: self._on_answer(link, actor, done))
         return answer
 
-    def ask(self, actor: Any, method: str, *arguments: Any) -> Future[Any]:
+    def invoke(self, actor: Any, method: str, *arguments: Any) -> Future[Any]:
         """Call a method of an actor."""
         answer: Future[Any] = getattr(actor, method).remote(*arguments).future()
         return answer

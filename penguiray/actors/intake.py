@@ -87,14 +87,13 @@ class Intake:
             how = answer_later if _is_question(frame) else answer
             self._loop.call_soon_threadsafe(self._hand_over, frame, failure, how)
         else:
-            arrived = _Arrived(header, data, attachments, answer)
-            self._loop.call_soon_threadsafe(self._arrive, place, arrived)
+            self._loop.call_soon_threadsafe(self.on_loop, place, header, data, attachments, answer)
         return taken.result()
 
     def on_loop(
         self, place: Place | None, header: Bytes, data: Bytes, attachments: Sequence[Any], answer: Answer
     ) -> None:
-        """Take a frame in that a call has brought, on the loop, for whom no thread waits there."""
+        """Take a frame in that a call has brought; on the loop."""
         if place is None:
             self._hand_over(*unpack_frame(header, data, attachments, now=self._clock.now()), answer)
         else:
@@ -102,7 +101,7 @@ class Intake:
 
     def by_call_again(self, place: Place, header: bytes, data: bytes) -> None:
         """Take a frame in that may have come before. Nobody waits: others may wait for it."""
-        self._loop.call_soon_threadsafe(self._arrive, place, _Arrived(header, data, (), _nobody))
+        self._loop.call_soon_threadsafe(self.on_loop, place, header, data, (), _nobody)
 
     def by_stream(self, stream: WordStream, sender: int, payload: memoryview) -> None:
         """Take a frame in; on the loop. Nothing refers to the payload afterwards."""

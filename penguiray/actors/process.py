@@ -81,13 +81,7 @@ class ReplicaProcess:
         self._first: Any = None
         self._has_new_first = asyncio.Event()
         self._peers = Peers()
-        calls = CallTransport(
-            clock=self._clock,
-            options=options,
-            on_answer=self._on_answer,
-            on_refused=self._on_refused,
-        )
-        self._transport = StreamTransport(calls, contextlib.nullcontext(), on_feedback=self._on_feedback)
+        self._transport = self._links()
         self._replica = Replica(
             stage,
             options,
@@ -110,6 +104,12 @@ class ReplicaProcess:
         self._loop.set_exception_handler(self._on_loop_error)
         threading.Thread(target=self._run_loop, name="penguiray-loop", daemon=True).start()
         threading.Thread(target=self._watch_lease, name="penguiray-lease", daemon=True).start()
+
+    def _links(self) -> StreamTransport:
+        calls = CallTransport(
+            clock=self._clock, options=self._options, on_answer=self._on_answer, on_refused=self._on_refused
+        )
+        return StreamTransport(calls, contextlib.nullcontext(), on_feedback=self._on_feedback)
 
     def _reader(self, *, is_owner: bool) -> Reader:
         return Reader(self._options, node=self._last_node, clock=self._clock, is_owner=is_owner)

@@ -315,7 +315,7 @@ class Ingress:
 
     def _admit_all_read(self) -> None:
         """There may be room on the way: nobody need read on for what was read to be sent."""
-        for call in list(self._readers.values()) if self._readers else ():
+        for call in list(self._readers.values()):
             self.admit_read(call)
 
     def on_report(self, replica: LinkId, report: Report) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from penguiray.actors.calls import CallTransport, said_in
+from penguiray.actors.door import OnBroken, OnWord
 from penguiray.link.frame import Feedback
 from penguiray.link.words import Word
-
-if TYPE_CHECKING:
-    from penguiray.actors.door import OnBroken, OnWord
 
 __all__ = ["Party", "Pipe", "Process", "SimulatedCalls", "World", "knock"]
 
@@ -33,16 +32,16 @@ class Party:
         self.pipes: list[Pipe] = []
 
 
-class Process(Party):
+class Process(Party, ABC):
     """A replica's process."""
 
+    @abstractmethod
     def take_frame(self, method: str, arguments: tuple[Any, ...], answer: Callable[[Feedback], None]) -> None:
         """A call has brought a frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def greet(self, near: Pipe, sender: int, *, reads: bool) -> None:
         """There is a stream to this one, of which it is given its own end."""
-        raise NotImplementedError
 
 
 class World(Protocol):
@@ -80,7 +79,7 @@ class SimulatedCalls(CallTransport):
         self._world = world
         self._party = party
 
-    def ask(self, actor: Process, method: str, *arguments: Any) -> Future[Any]:
+    def invoke(self, actor: Process, method: str, *arguments: Any) -> Future[Any]:
         """Call a method of a process; what dies on its way is answered by nobody."""
         answer: Future[Any] = Future()
         self._world.set_out(self._party, self._set_out, actor, method, arguments, answer)
