@@ -33,6 +33,7 @@ class DriverLinks:
         on_answer: Callable[[LinkId, Any, Future[Any]], None],
         on_feedback: Callable[[LinkId, Feedback], None],
         on_report: Reported,
+        on_absence: Callable[[float], None],
         on_refused: Refused,
         on_error: Callable[[BaseException], None],
     ) -> None:
@@ -45,13 +46,16 @@ class DriverLinks:
             on_answer: See `CallTransport`.
             on_feedback: See `StreamTransport`.
             on_report: See `StreamTransport`.
+            on_absence: See `StreamTransport`.
             on_refused: See `CallTransport`.
             on_error: Told of an error of ours in the thread: something may be lost.
         """
         calls = CallTransport(clock=clock, options=options, on_answer=on_answer, on_refused=on_refused)
         self._lock = lock
         self._on_error = on_error
-        self.transport = StreamTransport(calls, lock, on_feedback=on_feedback, on_report=on_report)
+        self.transport = StreamTransport(
+            calls, lock, on_feedback=on_feedback, on_report=on_report, on_absence=on_absence
+        )
         """Used under the lock."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -119,6 +119,7 @@ class RayEngine:
             on_answer=self._hearing.take_answer,
             on_feedback=self._hearing.take_feedback,
             on_report=self._hearing.take_report,
+            on_absence=self._hearing.note_absence,
             on_refused=self._refuse,
             on_error=lambda error: self._events.put(functools.partial(_raise, error)),
         )

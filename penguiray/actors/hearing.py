@@ -99,6 +99,10 @@ class Hearing:
         """A frame was taken by its receiver; under the lock, from any thread."""
         self._ingress.on_feedback(link, feedback)
 
+    def note_absence(self, lately_s: float) -> None:
+        """For so long this process stood still lately, in seconds."""
+        self._ingress.note_absence(lately_s)
+
     def _take_told(self, link: LinkId, actor: Any, told: Future[Any]) -> None:
         """A replica has told its news."""
         if self._is_gone(link, actor, told.exception()):

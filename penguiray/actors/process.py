@@ -109,7 +109,9 @@ class ReplicaProcess:
         calls = CallTransport(
             clock=self._clock, options=self._options, on_answer=self._on_answer, on_refused=self._on_refused
         )
-        return StreamTransport(calls, contextlib.nullcontext(), on_feedback=self._on_feedback)
+        return StreamTransport(
+            calls, contextlib.nullcontext(), on_feedback=self._on_feedback, on_absence=self._note_absence
+        )
 
     def _reader(self, *, is_owner: bool) -> Reader:
         return Reader(self._options, node=self._last_node, clock=self._clock, is_owner=is_owner)
@@ -234,6 +236,9 @@ class ReplicaProcess:
 
     def _on_feedback(self, link: LinkId, feedback: Feedback) -> None:
         self._replica.on_feedback(link, feedback)
+
+    def _note_absence(self, lately_s: float) -> None:
+        self._replica.sender.away_s = lately_s
 
     def held(self) -> Held:
         """See `Replica.held`."""

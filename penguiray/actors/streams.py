@@ -17,6 +17,7 @@ from typing import Any
 from penguiray.actors.calls import LARGE_FRAME_BYTES, CallTransport, Parcel, Peer
 from penguiray.actors.door import knock
 from penguiray.actors.stream import WordStream
+from penguiray.link.absence import Absence
 from penguiray.link.frame import Feedback, Frame, Kind, LinkId
 from penguiray.link.order import Place
 from penguiray.link.words import MOST_BODY_BYTES, BrokenWord, Word, joined, parted
@@ -25,6 +26,8 @@ __all__ = ["Knock", "Reported", "StreamTransport", "pack_feedback", "pack_place"
 
 _FEEDBACK = struct.Struct("!qdddd")
 _PLACE = struct.Struct("!Bq")
+_LOOK_S = 0.05
+"""While feedback comes, the loop is looked at so often, in seconds: if it is late, the process stood still."""
 _ASK = struct.Struct("!q")
 
 Knock = Callable[..., WordStream | None]
@@ -32,6 +35,10 @@ Knock = Callable[..., WordStream | None]
 
 Reported = Callable[[LinkId, Any, memoryview, memoryview], None]
 """Called with a replica, its actor, and what it reports, packed, which is gone when it returns."""
+
+
+def _nobody_asks(_lately_s: float) -> None:
+    pass
 
 
 class _Way:
@@ -65,6 +72,7 @@ class StreamTransport:
         *,
         on_feedback: Callable[[LinkId, Feedback], None],
         on_report: Reported | None = None,
+        on_absence: Callable[[float], None] = _nobody_asks,
         knock: Knock = knock,
     ) -> None:
         """Prepare; `connect` says who is there.
@@ -75,9 +83,13 @@ class StreamTransport:
             on_feedback: Told on the loop, under the lock, what comes back for a frame that went over a stream; calls
                 have their own way to tell.
             on_report: Told on the loop, without the lock, what replicas report. None: this side does not read reports.
+            on_absence: Told on the loop, without the lock, for how long this process stood still lately; see `Absence`.
             knock: How to ask for a stream.
         """
         self._knock = knock
+        self._on_absence = on_absence
+        self._absence = Absence()
+        self._looks = self._has_heard = False
         self._calls = calls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = lock
@@ -172,6 +184,9 @@ class StreamTransport:
 
     def _take(self, link: LinkId, way: _Way, word: Word, payload: memoryview) -> None:
         if word is Word.FEEDBACK:
+            self._has_heard = True
+            if not self._looks:
+                self._look_later()
             feedback = _feedback_in(payload)
             with self._lock:
                 if self._ways.get(link) is way and way.unanswered.pop(feedback.sequence, None) is not None:
@@ -181,6 +196,21 @@ class StreamTransport:
             self._on_report(link, way.actor, header, data)
         else:
             raise BrokenWord(f"a {word.name} from a replica")
+
+    def _look_later(self) -> None:
+        if self._loop is not None:
+            self._looks, due = True, self._loop.time() + _LOOK_S
+            self._loop.call_at(due, self._look, due)
+
+    def _look(self, due: float) -> None:
+        """See whether the loop has its turn in time, and go on with that as long as feedback comes."""
+        assert self._loop is not None
+        now = self._loop.time()
+        self._absence.note(now - due, now)
+        self._on_absence(self._absence.lately_s)
+        self._looks, goes_on, self._has_heard = False, self._has_heard, False
+        if goes_on and not self._is_closed:
+            self._look_later()
 
     def _note_broken(self, link: LinkId, way: _Way) -> None:
         with self._lock:

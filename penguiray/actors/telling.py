@@ -21,7 +21,15 @@ from penguiray.runtime.outbox import Outbox
 __all__ = ["Teller"]
 
 _AHEAD = 2
-"""Reports that may be under way on the stream."""
+"""Reports that may be under way on the stream, whatever they say."""
+_FULL = 1_000
+_FULL_BYTES = MOST_BODY_BYTES // 2
+"""About so many messages, or with results of so many bytes, a report leaves besides. More would be too large for the
+stream if messages differ in size."""
+_MOST_AHEAD = 64
+"""Most that may be under way in all."""
+_MOST_AHEAD_BYTES = 16 << 20
+"""Where they have more bytes, no more leave."""
 _HOLD_S = 0.002
 """How long the answer to a call waits for a report: as long as a call takes, or two. Who waits is a thread that decodes
 frames; longer would hold up the next ones, and brings little: a question that takes longer does not feel the call."""
@@ -38,6 +46,7 @@ class Teller:
     """Sends a report, and one more before the first has arrived; the next when there are not two under way any more.
 
     So little news make a small report, and many a large one, and a lone one need not wait for the word about the last.
+    Only what fills a report leaves before that: a driver that is away for a moment must not hold up the work.
 
     While there is a stream, calls bring only what is too large for it. Once it breaks they bring everything, what was
     under way on it first: that may come twice then, and is no news the second time. Belongs to the loop.
@@ -66,10 +75,18 @@ class Teller:
         """Whether nothing is under way by a call, or has to be."""
         return not self._aside and self._called_for is None
 
+    @property
+    def _may_go_ahead(self) -> bool:
+        """Whether the news leave before the last ones but one have arrived."""
+        is_full = self._outbox.n_news >= _FULL or self._outbox.news_bytes >= _FULL_BYTES
+        if not is_full or len(self._sent) >= _MOST_AHEAD:
+            return False
+        return sum(len(header) + len(data) for _, (header, data, _) in self._sent) < _MOST_AHEAD_BYTES
+
     def note_news(self) -> None:
         """There is something to be told."""
         if self._stream is not None:
-            if self._is_free and len(self._sent) < _AHEAD:
+            if self._is_free and (len(self._sent) < _AHEAD or self._may_go_ahead):
                 self._tell(self._stream)
         elif self._held and self._is_free and not self._outbox.tells_beginnings:
             self._held.popleft()(self._pack(self._outbox.take_report()))
@@ -97,7 +114,7 @@ class Teller:
         header, data, buffers = packed = self._pack(report)
         if buffers or len(header) + len(data) > MOST_BODY_BYTES:
             self._aside.append(_Sent(report.number, packed))
-            self._wake()
+            self._call_soon()
         else:
             self._sent.append(_Sent(report.number, packed))
             stream.send(Word.REPORT, *joined(header, data))
@@ -155,9 +172,14 @@ class Teller:
             self._begins_in = None
             self._outbox.note_known()
         if self._aside:
-            self._wake()
+            self._call_soon()
         elif self._outbox.has_news:
             self.note_news()
+
+    def _call_soon(self) -> None:
+        """Have the driver call for what lies aside, once all that is on the stream has arrived."""
+        if not self._sent:
+            self._wake()
 
     def give(self) -> Report | Packed | None:
         """What the driver's call is to bring; None if all goes over the stream."""

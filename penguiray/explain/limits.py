@@ -86,7 +86,7 @@ def credit_statements(plan: Plan) -> Iterator[Statement]:
     options = plan.options
     messages, follows = options.link_messages, ""
     if messages is None:
-        messages, follows = LINK_MESSAGES, "; on a slow link more messages, as its round trip and their work want"
+        messages, follows = LINK_MESSAGES, "; more on a slow link, and while the sender stands still now and then"
     yield Statement(
         "credit", plan.name, f"{counted(messages, 'message')} and {in_bytes(options.link_bytes)} on a link",
         f"a sender waits for room, so pressure goes back to the caller; one message always passes{follows}",

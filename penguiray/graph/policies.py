@@ -265,7 +265,8 @@ class FlowOptions:
     """Most bytes that one sender keeps for messages that are not settled. Today it bounds what is in flight."""
     link_messages: int | None = None
     """Messages of a priority that may be on the way to one replica. None: 2,000, and where a frame takes long to get
-    there as many as keep the replica busy meanwhile. Less bounds memory, and may leave it idle."""
+    there, or its sender stands still now and then, as many as keep the replica busy meanwhile. Less bounds memory, and
+    may leave it idle."""
     link_bytes: int = 16 * 1024 * 1024
     """Bytes that may be on the way to one replica; one message always passes. More is of use on a way that is slow and
     wide."""

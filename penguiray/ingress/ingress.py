@@ -144,7 +144,7 @@ class Ingress:
         """
         if window is not None and window < 1:
             raise FlowError(f"window={window}: at least 1 input must be allowed under way")
-        limit = Window(self._least_window, window)
+        limit = Window(self._least_window, window, away_s=self._away_s)
         number = self._next_number()
         if is_ask:
             refusal = self._admission.admit(number, facts, len(self._roots), self._clock.now())
@@ -154,6 +154,13 @@ class Ingress:
         if reads:
             self._readers[call.number] = call
         return call
+
+    def _away_s(self) -> float:
+        return self._sender.away_s
+
+    def note_absence(self, lately_s: float) -> None:
+        """For so long this process stood still lately, in seconds; from any thread."""
+        self._sender.away_s = lately_s
 
     def open_sent(self, *, wake: Callable[[], None]) -> SentCall:
         """Begin the call of a handle that sends; raises the run's failure if it has one."""
@@ -213,8 +220,9 @@ class Ingress:
         if call.has_ended or call.is_closed:
             return
         positions = call.next_positions(len(columns[0]))
-        roots = list(range(root_of(call.number, positions.start), root_of(call.number, positions.stop)))
-        ids = [first_ids(roots, stage) for stage in self._plan.sources]
+        first = root_of(call.number, positions.start)
+        roots = list(range(first, first + len(positions)))
+        ids = [first_ids(first, len(positions), stage) for stage in self._plan.sources]
         self._roots.announce(roots, ids)
         call.live += len(roots)
         self._losses.keep(roots, columns)

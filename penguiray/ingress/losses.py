@@ -52,7 +52,8 @@ class Losses:
         self._roots = roots
         self._sender = sender
         self._facts_of = facts_of
-        self._inputs: dict[int, tuple[Any, ...]] = {}
+        self._inputs: dict[int, Any] = {}
+        self._is_single = len(plan.sources) == 1
         self._streamed: dict[int, dict[int, int]] = {}
         self._keeps = keeps
         self._replays = Replays()
@@ -72,7 +73,7 @@ class Losses:
     def keep(self, roots: Sequence[int], columns: Sequence[Sequence[Any]]) -> None:
         """Inputs are sent, with a column of values for each source."""
         if self._keeps:
-            self._inputs.update(zip(roots, zip(*columns, strict=True), strict=True))
+            self._inputs.update(zip(roots, columns[0] if self._is_single else zip(*columns, strict=True), strict=True))
 
     def forget(self, roots: Collection[int]) -> None:
         """Inputs are done."""
@@ -187,7 +188,8 @@ class Losses:
                     root: replace(facts.get(root, _NO_FACTS), is_suspect=root in self._replays.suspects)
                     for root in again
                 }
-            for place, stage in enumerate(self._plan.sources):
-                values = [self._inputs[root][place] for root in again]
+            given = [self._inputs[root] for root in again]
+            columns = [given] if self._is_single else zip(*given, strict=True)
+            for stage, values in zip(self._plan.sources, columns, strict=True):
                 ids = [first_id(root, stage) for root in again]
-                self._sender.offer_all(stage, Messages(again, ids, values, facts))
+                self._sender.offer_all(stage, Messages(again, ids, list(values), facts))

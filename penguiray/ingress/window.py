@@ -2,26 +2,40 @@
 
 Little's law gives the least window that keeps a flow busy: its rate times the time a message takes. Neither is known
 beforehand, so the window begins small, doubles while a whole window is released in a short time, and shrinks when a
-window takes long. Expensive flows read few inputs ahead, cheap ones fill their frames.
+window takes long. Expensive flows read few inputs ahead, cheap ones fill their frames. A short time is also that for
+which the caller's process was away lately: the flow needs work meanwhile.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 __all__ = ["MOST_INPUTS", "Window"]
 
 _GROW_S = 0.1
 _SHRINK_S = 1.0
-MOST_INPUTS = 16_384
+MOST_INPUTS = 65_536
 """A window grows to no more than this, unless it began larger."""
+
+
+def _never_away() -> float:
+    return 0.0
 
 
 class Window:
     """Limit on inputs read minus roots released to the consumer."""
 
-    __slots__ = ("_counted", "_least", "_since", "is_fixed", "size")
+    __slots__ = ("_away_s", "_counted", "_least", "_since", "is_fixed", "size")
 
-    def __init__(self, least: int, fixed: int | None = None) -> None:
-        """Begin at the least size, or stay at the fixed one."""
+    def __init__(self, least: int, fixed: int | None = None, *, away_s: Callable[[], float] = _never_away) -> None:
+        """Begin at the least size, or stay at the fixed one.
+
+        Args:
+            least: Least size.
+            fixed: The size, if it is to stay as it is.
+            away_s: Gives for how long the caller's process was away lately, in seconds; asked once a window.
+        """
+        self._away_s = away_s
         self.is_fixed = fixed is not None
         self._least = fixed or least
         self.size = self._least
@@ -44,9 +58,9 @@ class Window:
         self._counted += roots
         if self._counted < self.size:
             return
-        took = now - self._since
-        if took < _GROW_S:
+        took, away_s = now - self._since, self._away_s()
+        if took < max(_GROW_S, away_s):
             self.size = min(max(MOST_INPUTS, self._least), self.size * 2)
-        elif took > _SHRINK_S:
+        elif took > max(_SHRINK_S, 2 * away_s):
             self.size = max(self._least, self.size // 2)
         self._counted, self._since = 0, now

@@ -21,6 +21,8 @@ __all__ = [
 _PRIME = (1 << 61) - 1
 _BASE = 0x1D2C_8A5F_3E97_B46D % _PRIME
 _STAGE = 0x0F9B_31C7_64E8_D2A5 % _PRIME
+_STEPS = [position * _BASE % _PRIME for position in range(256)]
+"""From the id of an input to those behind it: to add takes a quarter of the time of multiplying."""
 _POSITION_BITS = 40
 _ATTEMPT_BITS = 8
 _CALL_SHIFT = _POSITION_BITS + _ATTEMPT_BITS
@@ -69,20 +71,25 @@ def ingress_of(root: int) -> int:
 
 
 def first_id(root: int, stage: int) -> int:
-    """Id of the message that an input is where it enters the flow."""
-    (message_id,) = first_ids([root], stage)
-    return message_id
-
-
-def first_ids(roots: Sequence[int], stage: int) -> list[int]:
-    """Ids of the messages that inputs are where they enter the flow; all of one call and one attempt.
+    """Id of the message that an input is where it enters the flow.
 
     The call is hashed first: to multiply by a power of two turns the bits of a number round, modulo a Mersenne prime.
     So the positions of one call would meet those of another one.
     """
-    seed = (roots[0] >> _POSITION_BITS) * _BASE % _PRIME if roots else 0
-    start, mask = (seed * _BASE + (stage + 2) * _STAGE) % _PRIME, (1 << _POSITION_BITS) - 1
-    return [((root & mask) * _BASE + start) % _PRIME for root in roots]
+    seed = (root >> _POSITION_BITS) * _BASE % _PRIME
+    return ((seed + position_of(root)) * _BASE + (stage + 2) * _STAGE) % _PRIME
+
+
+def first_ids(root: int, count: int, stage: int) -> list[int]:
+    """Ids of the messages that so many inputs in a row are where they enter the flow, by the root of the first.
+
+    The same as `first_id` of each, which are a step apart.
+    """
+    ids: list[int] = []
+    for begin in range(0, count, len(_STEPS)):
+        first = first_id(root + begin, stage)
+        ids += [found if (found := first + step) < _PRIME else found - _PRIME for step in _STEPS[: count - begin]]
+    return ids
 
 
 def child_id(parent: int, stage: int, index: int = 0) -> int:

@@ -237,8 +237,11 @@ class Lanes:
         if body_bytes:
             self.bytes_each += (body_bytes / messages - self.bytes_each) / (4 if self.bytes_each else 1)
 
-    def note_taken(self, replica: int, feedback: Feedback, now: float) -> None:
-        """A frame was taken by its receiver: its credit is free. One that was lost since is not known any more."""
+    def note_taken(self, replica: int, feedback: Feedback, now: float, away_s: float) -> None:
+        """A frame was taken by its receiver: its credit is free. One that was lost since is not known any more.
+
+        `away_s` says for how long this process stood still lately.
+        """
         for lane in self._lanes.values():
             link = lane.links[replica]
             frame = link.unanswered.pop(feedback.sequence, None)
@@ -253,8 +256,8 @@ class Lanes:
         if feedback.rest_s > 0:
             self.rest_s = feedback.rest_s
         load = link.load
-        load.note_heard(feedback, frame, link.credit.messages_out, now)
-        if load.is_slow and self._options.link_messages is None:
+        load.note_heard(feedback, frame, link.credit.messages_out, now, away_s=away_s)
+        if load.lag_s and self._options.link_messages is None:
             limit = self.frame_limit(link)
             link.credit.widen(max(LINK_MESSAGES, limit * load.frames_ahead(limit)))
 

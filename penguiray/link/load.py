@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from penguiray.link.depth import FRAMES_AHEAD, frames_ahead, is_slow
+from penguiray.link.depth import frames_ahead, is_slow
 from penguiray.link.frame import Feedback
 
 __all__ = ["Load", "SentFrame"]
@@ -46,7 +46,7 @@ class Load:
     counts how long frames had to wait for them lately.
     """
 
-    __slots__ = ("_answers", "_free_at", "_heard_at", "_others_s", "is_near", "is_slow", "round_trip_s", "service_s")
+    __slots__ = ("_answers", "_free_at", "_heard_at", "_others_s", "is_near", "lag_s", "round_trip_s", "service_s")
 
     def __init__(self) -> None:
         self._free_at = self._others_s = 0.0
@@ -57,8 +57,9 @@ class Load:
         self.round_trip_s = math.inf
         """Shortest time from sending a frame to hearing of it, less the time that the replica had it, in seconds: the
         shortest, since a busy process adds to it."""
-        self.is_slow = False
-        """Whether the way to it is a slow one, as far as is known."""
+        self.lag_s = 0.0
+        """For how long it has to have work before more can come, in seconds: the round trip where the way is slow, and
+        while the sender is away. 0 where both are quick."""
         self.is_near: bool | None = None
         """Whether it is on the sender's host; None while nobody has asked."""
 
@@ -66,15 +67,26 @@ class Load:
         """So many messages are on their way to it; the replicas of its stage take `stage_s` for one."""
         self._free_at = max(self._free_at, now) + messages * self._service(self._freshness(now), stage_s)
 
-    def note_heard(self, feedback: Feedback, frame: SentFrame, on_the_way: int, now: float) -> None:
-        """It has taken a frame and says how it is doing, while so many messages are on their way to it."""
+    def note_heard(
+        self, feedback: Feedback, frame: SentFrame, on_the_way: int, now: float, *, away_s: float = 0.0
+    ) -> None:
+        """It has taken a frame and says how it is doing.
+
+        Args:
+            feedback: What it says.
+            frame: The frame.
+            on_the_way: Messages that are on their way to it.
+            now: The time.
+            away_s: For how long its sender stood still lately, in seconds.
+        """
         service_s = feedback.service_s
         if service_s <= 0:  # it has done nothing yet, or says no more than that the frame is there
             return
         self._answers += 1
         elapsed_s = now - frame.sent_at - feedback.late_s
         self.round_trip_s = min(self.round_trip_s, max(0.0, elapsed_s - feedback.held_s))
-        self.is_slow = self._answers >= _SURE and is_slow(self.round_trip_s)
+        is_far = self._answers >= _SURE and is_slow(self.round_trip_s)
+        self.lag_s = away_s + (self.round_trip_s if is_far else 0.0)
         if frame.is_first:
             waited_s = max(0.0, elapsed_s - self.round_trip_s - (len(frame.ids) - 1) * service_s)
             self._others_s += _NEWEST * (waited_s - self._others_s)
@@ -93,7 +105,7 @@ class Load:
 
     def frames_ahead(self, messages: int) -> int:
         """Frames of so many messages that may be on their way to it."""
-        return frames_ahead(self.round_trip_s, messages * self.service_s) if self.is_slow else FRAMES_AHEAD
+        return frames_ahead(self.lag_s, messages * self.service_s)
 
     def _service(self, freshness: float, stage_s: float) -> float:
         """Its time for a message: less of its own and more of its stage's, the longer nothing was heard of it."""

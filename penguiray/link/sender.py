@@ -28,7 +28,8 @@ class Sender:
     """Queues messages by stage, cuts frames, and keeps within the credit of each link. Its owner sees to threads."""
 
     __slots__ = (
-        "_clock", "_common", "_epoch", "_has_back", "_options", "_rng", "_source", "_stages", "_transport", "queued",
+        "_clock", "_common", "_epoch", "_has_back", "_options", "_rng", "_source", "_stages", "_transport", "away_s",
+        "queued",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,8 @@ class Sender:
         self._common: dict[Any, Any] | None = None
         self._stages: dict[int, Lanes] = {}
         self._has_back = False
+        self.away_s = 0.0
+        """For how long this process stood still lately, in seconds, see `Absence`; its owner says so."""
         self.queued = 0
         """Messages that wait here for their way on, for all stages together. Those on a way back are not counted; where
         there is no such way, nothing is to be sent when this is 0."""
@@ -177,7 +180,7 @@ class Sender:
 
     def take_credit(self, link: LinkId, feedback: Feedback) -> None:
         """Take credit back; `flush` sends what waited for it."""
-        self._stages[link.stage].note_taken(link.replica, feedback, self._clock.now())
+        self._stages[link.stage].note_taken(link.replica, feedback, self._clock.now(), self.away_s)
 
     def _send_next(self, to: Lanes, lane: Lane, queue: MessageQueue, only: Link | None, *, full_only: bool) -> bool:
         """Send one more frame of a queue, to the only replica that may get it or to any; whether one has gone."""

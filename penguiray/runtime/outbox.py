@@ -217,6 +217,16 @@ class Outbox:
         return bool(self._report)
 
     @property
+    def n_news(self) -> int:
+        """How many messages they are about."""
+        return max(len(self._report.ids), len(self._report.results))
+
+    @property
+    def news_bytes(self) -> float:
+        """Bytes of the results among them, by the mean size; 0 while that is unknown."""
+        return len(self._report.results) * self._result_bytes
+
+    @property
     def told(self) -> int:
         """How many reports its owner will have had when it knows all that is finished now."""
         self._part()
@@ -317,8 +327,8 @@ class Outbox:
         """Bytes of what waits, by its mean size."""
         waiting = self._sender.queued_bytes
         if self._result_bytes and (self._report.results or self._attached):
-            results = len(self._report.results) + sum(len(news.report.results) for news in self._attached.values())
-            waiting += results * self._result_bytes
+            theirs = sum(len(news.report.results) for news in self._attached.values())
+            waiting += self.news_bytes + theirs * self._result_bytes
         return waiting
 
     @property

@@ -7,6 +7,7 @@ import queue
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -111,7 +112,10 @@ class StreamPair:
         calls = CallTransport(
             clock=SystemClock(), options=pr.FlowOptions(), on_answer=self._take_answer, on_refused=self._refuse
         )
-        self.streams = StreamTransport(calls, self._lock, on_feedback=lambda *one: self._came.put(lambda: one))
+        self.absences: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self.stands_still_s = 0.0
+        """For how long the thread that reads the streams does nothing behind the next feedback."""
+        self.streams = StreamTransport(calls, self._lock, on_feedback=self._take_feedback, on_absence=self.absences.put)
         peers: list[Peer] = list(zip(self.actors, doors, strict=True))
         self.streams.connect({0: peers}, self._loop)
 
@@ -139,6 +143,11 @@ class StreamPair:
 
     def _refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         self.refused.append((root, message_id, error))
+
+    def _take_feedback(self, link: LinkId, feedback: Feedback) -> None:
+        stands_still_s, self.stands_still_s = self.stands_still_s, 0.0
+        self._loop.call_soon(time.sleep, stands_still_s)
+        self._came.put(lambda: (link, feedback))
 
     def _take_answer(self, link: LinkId, _actor: Any, answer: Future[Any]) -> None:
         self._came.put(lambda: (link, feedback_of(answer)))
@@ -187,6 +196,19 @@ def test_who_is_on_this_host_is_known_before_anything_was_sent_and_while_there_i
     assert feedback.sequence == 0
     pair.close()
     assert not pair.is_near(link)
+
+
+def test_who_reads_nothing_for_a_while_is_told_so_and_is_looked_at_only_as_long_as_feedback_comes() -> None:
+    pair = StreamPair()
+    link = LinkId(0, 0)
+    pair.stands_still_s = 0.5
+    for sequence in range(2):
+        pair.send(Frame(link, 1, sequence, Kind.DATA, Messages([7], [sequence], ["value"])))
+        pair.take(link)
+        pair.wait_feedback(sequence + 1)
+        assert [pair.absences.get(timeout=SAFETY_S) >= 0.4 for _ in range(2)] == [True, True]
+        until(lambda: pair.streams._looks, lambda looks: not looks, SAFETY_S)
+    pair.close()
 
 
 @pytest.mark.parametrize("seed", range(3))

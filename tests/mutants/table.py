@@ -33,6 +33,8 @@ CREDIT = ("unit/link/test_credit.py", "unit/link/test_sender.py")
 COMPLETION = ("unit/link/test_ledger.py", "unit/ingress/test_roots.py")
 ROUTING = ("conformance/test_flows.py", "conformance/test_switch.py")
 SENDER = ("unit/link/test_sender.py",)
+ABSENCE = ("unit/link/test_absence.py",)
+WINDOW = ("unit/ingress/test_window.py",)
 DEPTH = ("unit/link/test_depth.py", "unit/link/test_load.py")
 CHOICE = ("unit/link/test_choice.py", "unit/link/test_load.py", "unit/link/test_sharing.py")
 FEEDBACK = ("unit/runtime/test_feedback.py",)
@@ -86,7 +88,7 @@ MUTANTS = (
     ),
     Mutant(
         "credit", "a slow way has more frames", "link/depth.py",
-        "1 + math.ceil(round_trip_s", "2 + 0 * math.ceil(round_trip_s", DEPTH,
+        "1 + math.ceil(lag_s", "2 + 0 * math.ceil(lag_s", DEPTH,
     ),
     Mutant(
         "credit", "a queue is no slow way", "link/load.py",
@@ -98,7 +100,27 @@ MUTANTS = (
     ),
     Mutant(
         "credit", "a number that was given holds on a slow way", "link/lanes.py",
-        "if load.is_slow and self._options.link_messages is None:", "if load.is_slow:", DEPTH,
+        "if load.lag_s and self._options.link_messages is None:", "if load.lag_s:", DEPTH,
+    ),
+    Mutant(
+        "credit", "work is sent ahead for an absence", "link/load.py",
+        "self.lag_s = away_s + ", "self.lag_s = ", DEPTH,
+    ),
+    Mutant(
+        "credit", "an absence is forgotten", "link/absence.py",
+        "elif now > self._until:", "elif False:", ABSENCE,
+    ),
+    Mutant(
+        "credit", "a window covers an absence", "ingress/window.py",
+        "took < max(_GROW_S, away_s)", "took < _GROW_S", WINDOW,
+    ),
+    Mutant(
+        "credit", "a full report leaves while the driver is away", "actors/telling.py",
+        "len(self._sent) < _AHEAD or self._may_go_ahead", "len(self._sent) < _AHEAD", TELLING,
+    ),
+    Mutant(
+        "credit", "reports ahead keep within their bytes", "actors/telling.py",
+        "< _MOST_AHEAD_BYTES", "< 1 << 60", TELLING,
     ),
     Mutant(
         "credit", "a frame keeps within the credit", "link/sender.py",
@@ -405,7 +427,7 @@ MUTANTS = (
     ),
     Mutant(
         "losses", "an input is kept until it is done", "ingress/losses.py",
-        "self._inputs.update(zip(roots, zip(*columns, strict=True), strict=True))", "pass", LOSSY,
+        "self._inputs.update(zip(roots,", "dict().update(zip(roots,", LOSSY,
     ),
     Mutant(
         "cancelling", "an input that was given up is followed no further", "ingress/outcomes.py",
@@ -643,7 +665,7 @@ MUTANTS = (
     ),
     Mutant(
         "streams", "two reports are under way at most", "actors/telling.py",
-        "if self._is_free and len(self._sent) < _AHEAD:", "if self._is_free:", TELLING,
+        "if self._is_free and (len(self._sent) < _AHEAD or self._may_go_ahead):", "if self._is_free:", TELLING,
     ),
     Mutant(
         "calls", "an answer to a question brings no report while another one is under way", "actors/telling.py",

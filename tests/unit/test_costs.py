@@ -195,20 +195,20 @@ PINNED = {
     (3, 11): {
         "to bytes": (0.81, 0.14),
         "from bytes": (0.94, 17.13),
-        "a list": (200.41, 5.78),
-        "an iterator": (239.92, 10.64),
+        "a list": (202.14, 6.59),
+        "an iterator": (241.76, 11.36),
     },
     (3, 12): {
         "to bytes": (0.72, 0.09),
         "from bytes": (0.83, 17.08),
-        "a list": (188.28, 4.37),
-        "an iterator": (223.45, 6.7),
+        "a list": (189.96, 5.15),
+        "an iterator": (225.24, 7.34),
     },
     (3, 13): {
         "to bytes": (0.72, 0.09),
         "from bytes": (0.8, 15.08),
-        "a list": (174.82, 4.36),
-        "an iterator": (212.9, 6.68),
+        "a list": (176.49, 5.14),
+        "an iterator": (214.68, 7.35),
     },
 }
 """For each version of Python what a message costs: instructions of the package, and blocks of memory.

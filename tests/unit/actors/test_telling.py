@@ -57,7 +57,11 @@ class Side:
         self._position = 0
 
     def _pack(self, report: Report) -> Packed:
-        return pack_report(report, set(), inline_limit=1 << 30, node="same")
+        n_results = len(report.results)
+        _, data, _ = packed = pack_report(report, set(), inline_limit=1 << 30, node="same")
+        if n_results:
+            self.outbox.note_results(n_results, len(data))
+        return packed
 
     def _wake(self) -> None:
         self.woken += 1
@@ -107,6 +111,29 @@ def test_two_reports_are_under_way_and_the_next_brings_all_that_came_before_the_
     assert side.told() == [["a"], ["b"], ["c", "d"]]
     side.teller.note_arrived(3)
     assert (side.told(), side.woken, side.called()) == ([["a"], ["b"], ["c", "d"]], 0, None)
+
+
+def test_what_fills_a_report_leaves_though_two_are_under_way_until_64_are(side: Side) -> None:
+    side.teller.use(side.wire)
+    for value in range(2 + 64 * 1_000):
+        side.finish(value)
+    told = [len(results) for results in side.told()]
+    assert told == [1, 1, *[1_000] * 62]
+    side.teller.note_arrived(1)
+    assert [len(results) for results in side.told()[64:]] == [2_000]
+    assert [value for results in side.told() for value in results] == list(range(2 + 64 * 1_000))
+
+
+def test_not_more_bytes_are_under_way_than_may_be_and_large_results_fill_reports_too(side: Side) -> None:
+    side.teller.use(side.wire)
+    for value in range(30_000):
+        side.finish(f"{value:900}")
+    assert not side.woken, "none was too large for the stream"
+    told = len(side.told())
+    assert 15 < sum(len(result) for results in side.told() for result in results) / 2**20 < 17
+    side.teller.note_arrived(told)
+    assert len(side.told()) == told, "what has gathered is too large for the stream"
+    assert sum(map(len, side.told())) + len(side.called() or []) == 30_000
 
 
 def test_one_word_says_that_several_reports_have_arrived(side: Side) -> None:

@@ -301,7 +301,7 @@ def test_window_credit_order_and_delivery_are_said_with_their_numbers() -> None:
     windows = {one.verdict: one for one in explanation.about("flow") if one.topic == "window"}
     assert list(windows) == ["196 inputs under way at first", "64 MiB of inputs under way"]
     assert "(1 x 1 + 1 x 32 + 1 x 1 x 16)" in windows["196 inputs under way at first"].reason
-    assert "16,384" in windows["196 inputs under way at first"].reason
+    assert "65,536" in windows["196 inputs under way at first"].reason
     credit = [(one.verdict, one.origin) for one in explanation.about("flow") if one.topic == "credit"]
     assert credit[0] == ("10 messages and 16 MiB on a link", "set")
     assert credit[1] == ("frames of up to 1,000 messages", "default")
@@ -336,7 +336,7 @@ def test_a_node_that_finds_its_concurrency_says_what_it_goes_by_and_the_window_f
     reason = said(explanation, "calls at a time", "waiting")[1]
     assert reason == "the node says concurrency='auto': more while calls take no longer for it, up to 4,000"
     windows = [one.reason for one in explanation.about("flow") if one.topic == "window"]
-    assert "it follows the flow's pace, and what its calls can work on, up to 16,384" in windows[0]
+    assert "it follows the flow's pace, and what its calls can work on, up to 65,536" in windows[0]
     assert "what its calls can work on, up to" not in str(explained(waiting))
     assert "1 x 32 calls at a time at first" in str(pr.Flow(waiting.options(concurrency="auto")).plan())
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penguiray.ingress.window import Window
+from penguiray.ingress.window import MOST_INPUTS, Window
 
 
 def release(window: Window, roots: int, now: float) -> None:
@@ -31,7 +32,17 @@ def test_a_window_doubles_while_it_is_released_quickly_up_to_a_bound() -> None:
         sizes.append(window.size)
         release(window, window.size, 0.0)
     assert sizes[:5] == [4, 8, 16, 32, 64]
-    assert window.size == 16_384
+    assert window.size == MOST_INPUTS
+
+
+@pytest.mark.parametrize(("away_s", "size"), [(0.0, 64), (0.3, 256), (0.6, 512)])
+def test_a_window_covers_the_time_for_which_its_caller_is_away(away_s: float, size: int) -> None:
+    """A flow of 500 inputs a second: without absence, what is released within 0.1 s is enough."""
+    window, now = Window(4, away_s=lambda: away_s), 0.0
+    for _ in range(5_000):
+        window.on_released(1, now)
+        now += 0.002
+    assert window.size == size
 
 
 def test_a_window_shrinks_to_its_least_size_when_it_takes_long() -> None:
@@ -69,4 +80,4 @@ def test_a_window_stays_between_its_bounds(seed: int, least: int) -> None:
     for _ in range(200):
         now += rng.choice([0.0, 0.001, 2.0])
         window.on_released(rng.choice([1, window.size]), now)
-        assert least <= window.size <= max(least, 16_384)
+        assert least <= window.size <= max(least, MOST_INPUTS)

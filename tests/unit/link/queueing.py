@@ -110,6 +110,8 @@ class Net:
     bytes_each: int = 100
     frame_bytes: int = 90_000
     """Aim for those of a frame."""
+    away: Callable[[float], float] = lambda _: 0.0
+    """For how long from a moment on the senders read nothing, in seconds."""
     arrived: int = 0
     misled: int = 0
     """Messages that came to a busy server while another one had nothing to do."""
@@ -154,6 +156,14 @@ class _End:
         back_s = self._way_s(frame.link)
         server.take(frame, lambda feedback: net.events.after(back_s, lambda: self._answer(frame.link, feedback)))
 
+    def _return(self, away_s: float, link: LinkId, feedback: Feedback) -> None:
+        self.sender.away_s = max(self.sender.away_s, away_s)
+        self._answer(link, feedback)
+
     def _answer(self, link: LinkId, feedback: Feedback) -> None:
+        away_s = self.net.away(self.net.events.now())
+        if away_s:
+            self.net.events.after(away_s, lambda: self._return(away_s, link, feedback))
+            return
         self.sender.take_credit(link, feedback)
         self.sender.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -40,18 +41,20 @@ def busy(
     options: FlowOptions | None = None,
     frame_s: float = 0.001,
     frame_bytes: int = 90_000,
+    away: Callable[[float], float] = lambda _: 0.0,
+    waiting: int = 3_000,
 ) -> tuple[float, int]:
     """The share of time for which replicas are busy whose senders always have more, and the most frames on a link."""
     events = Events()
     servers = [Server(events, service_s, frame_s=frame_s) for _ in range(replicas)]
-    net = Net(events, servers, way_s=way_s, bytes_each=bytes_each, frame_bytes=frame_bytes)
+    net = Net(events, servers, way_s=way_s, bytes_each=bytes_each, frame_bytes=frame_bytes, away=away)
     ends = [net.sender(number, options) for number in range(senders)]
-    most, half_s = FRAMES_AHEAD, max(0.3, 16 * way_s)
+    most, half_s = FRAMES_AHEAD, max(0.3, 16 * way_s, 10 * away(0.0))
 
     def refill() -> None:
         nonlocal most
-        for end in ends:
-            net.offer(end, max(0, 3_000 - end.queued))
+        for end in ends if not away(events.now()) else ():
+            net.offer(end, max(0, waiting - end.queued))
             most = max(most, *(len(link.unanswered) for link in end.main_lane(0).links))
         events.after(0.005, refill)
 
@@ -96,6 +99,22 @@ def test_large_frames_which_go_by_the_store_are_not_held_up_on_a_slow_way(bytes_
     """Each takes its receiver some milliseconds, whatever is in it: two of them were far too few."""
     share, _ = busy(2e-5, bytes_each, round_trip_s / 2, frame_s=0.004, frame_bytes=650_000)
     assert share > 0.9
+
+
+@pytest.mark.parametrize(("service_s", "most_ahead"), [(5e-5, 8), (2e-4, 5), (2e-3, 5)])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_sender_that_is_away_now_and_then_leaves_its_replicas_busy(
+    service_s: float, most_ahead: int, replicas: int
+) -> None:
+    """For 0.3 s of each second, as a program whose memory is looked through: with two frames they were idle for 0.2."""
+
+    def away(now: float) -> float:
+        rest_s = 0.3 - now % 1.0
+        return rest_s if rest_s > 1e-6 else 0.0
+
+    share, most = busy(service_s, 100, 0.0001, replicas=replicas, away=away, waiting=9_000 * replicas)
+    assert share > 0.93
+    assert FRAMES_AHEAD < most <= most_ahead
 
 
 def test_a_queue_in_front_of_a_replica_is_no_slow_way() -> None:

@@ -57,6 +57,17 @@ def test_ids_of_a_column_are_those_of_its_messages(parents: list[int], stage: in
     assert child_ids(parents, stage) == [child_id(parent, stage) for parent in parents]
 
 
+@given(
+    call=st.integers(0, 2**23),
+    position=st.integers(0, 2**40 - 1_001),
+    count=st.integers(0, 600),
+    stage=st.integers(0, 100),
+)
+def test_ids_of_inputs_in_a_row_are_those_of_each(call: int, position: int, count: int, stage: int) -> None:
+    first = root_of(call, position)
+    assert first_ids(first, count, stage) == [first_id(first + place, stage) for place in range(count)]
+
+
 @given(epoch=st.integers(0, 2**63), call=st.integers(0, 2**23), position=st.integers(0, 2**40 - 1))
 def test_a_trace_id_is_32_hexadecimal_digits_and_says_where_it_is_from(epoch: int, call: int, position: int) -> None:
     trace = trace_id_of(epoch, root_of(call, position))
@@ -68,8 +79,6 @@ def test_calls_do_not_meet_however_many_there_are() -> None:
     roots = {root_of(call, position) for call in range(1, 20_000) for position in range(3)}
     roots |= {anew for call in range(1, 200) if (anew := next_attempt(root_of(call, 0))) is not None}
     assert len({first_id(root, 0) for root in roots}) == len(roots)
-    call = [root_of(7, position) for position in range(3)]
-    assert first_ids(call, 0) == [first_id(root, 0) for root in call]
 
 
 def test_ids_are_of_the_field_of_the_prime_so_they_fit_in_61_bits() -> None:

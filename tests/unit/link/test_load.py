@@ -80,6 +80,18 @@ def test_an_answer_that_was_kept_back_says_what_it_would_have_said_at_once() -> 
     assert cost(late, 1.0) == pytest.approx(cost(prompt, 1.0), abs=0.0001)
 
 
+def test_work_for_an_absence_and_a_slow_way_are_both_sent_ahead() -> None:
+    load = near()
+    for number in range(8):
+        load.note_heard(Feedback(number, 0.00001), sent(number), 0, number + 0.02)
+    assert load.lag_s == pytest.approx(0.02)
+    load.note_heard(Feedback(8, 0.00001), sent(9.0), 0, 9.32, away_s=0.3)
+    assert load.lag_s == pytest.approx(0.32)
+    assert load.frames_ahead(1_000) == 1 + math.ceil(load.lag_s / 0.011)
+    load.note_heard(Feedback(9, 0.00001), sent(10.0), 0, 10.02)
+    assert load.lag_s == pytest.approx(0.02)
+
+
 def test_messages_that_waited_for_those_of_others_make_a_replica_cost_more_for_a_while() -> None:
     waits, alone = near(), near()
     for second in range(8):
