@@ -20,14 +20,14 @@ class InTurn(Generic[T]):
         self._orders: dict[LinkId, InOrder[T]] = {}
 
     def due(self, link: LinkId, number: int, item: T) -> list[T]:
-        """What may be taken in now that a report of that number has come; one that came before is no news, but due."""
+        """What may be taken in now that a report of that number has come; one that was due before is so again."""
         if not number:  # this process attached, and has one at a time
             return [item]
         order = self._orders.get(link)
         if order is None:
             order = self._orders[link] = InOrder()
         place = Place(0, 0, number - 1)
-        return [item] if order.take_turn(place) or order.has_come(place) else order.arrive(place, item)
+        return [item] if order.take_turn(place) or order.is_over(place) else order.arrive(place, item)
 
     def forget(self, link: LinkId) -> None:
         """Another replica is in the place of one, and begins anew."""

@@ -38,6 +38,11 @@ class InOrder(Generic[T]):
         lane = self._lanes.get((place.sender, place.lane))
         return lane is not None and (place.number < lane.next or place.number in lane.early)
 
+    def is_over(self, place: Place) -> bool:
+        """Whether it has been the turn of a place."""
+        lane = self._lanes.get((place.sender, place.lane))
+        return lane is not None and place.number < lane.next
+
     def is_due(self, place: Place) -> bool:
         """Whether all that stands before a place has come."""
         lane = self._lanes.get((place.sender, place.lane))
@@ -52,7 +57,7 @@ class InOrder(Generic[T]):
         return True
 
     def arrive(self, place: Place, item: T) -> list[T]:
-        """Take in what comes for the first time; gives what is due now, in its order."""
+        """Take in what has not had its turn, instead of what is kept for that; gives what is due now, in its order."""
         lane = self._lanes.setdefault((place.sender, place.lane), _Lane())
         if place.number != lane.next:
             lane.early[place.number] = item

@@ -29,6 +29,14 @@ def test_replicas_are_told_apart_and_a_successor_begins_anew() -> None:
     assert turns.due(ONE, 2, "b") == ["b"]
 
 
+def test_what_came_too_early_and_comes_again_has_its_turn_once() -> None:
+    """By a stream that broke, and by the call behind it, which the driver repeats when its report is taken in."""
+    turns = InTurn[str]()
+    assert turns.due(ONE, 2, "by the stream") == []
+    assert turns.due(ONE, 2, "by a call") == []
+    assert turns.due(ONE, 1, "a") == ["a", "by a call"]
+
+
 def test_what_comes_again_is_due_at_once_and_so_is_what_has_no_number() -> None:
     turns = InTurn[str]()
     assert turns.due(ONE, 1, "a") == ["a"]
