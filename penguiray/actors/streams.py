@@ -26,9 +26,9 @@ __all__ = ["Knock", "Reported", "StreamTransport", "pack_feedback", "pack_place"
 
 _FEEDBACK = struct.Struct("!qdddd")
 _PLACE = struct.Struct("!Bq")
+_ASK = struct.Struct("!q")
 _LOOK_S = 0.05
 """While feedback comes, the loop is looked at so often, in seconds: if it is late, the process stood still."""
-_ASK = struct.Struct("!q")
 
 Knock = Callable[..., WordStream | None]
 """Asks for a stream to a replica; see `door.knock`."""

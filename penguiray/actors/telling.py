@@ -114,7 +114,7 @@ class Teller:
         header, data, buffers = packed = self._pack(report)
         if buffers or len(header) + len(data) > MOST_BODY_BYTES:
             self._aside.append(_Sent(report.number, packed))
-            self._call_soon()
+            self._wake_in_time()
         else:
             self._sent.append(_Sent(report.number, packed))
             stream.send(Word.REPORT, *joined(header, data))
@@ -172,11 +172,11 @@ class Teller:
             self._begins_in = None
             self._outbox.note_known()
         if self._aside:
-            self._call_soon()
+            self._wake_in_time()
         elif self._outbox.has_news:
             self.note_news()
 
-    def _call_soon(self) -> None:
+    def _wake_in_time(self) -> None:
         """Have the driver call for what lies aside, once all that is on the stream has arrived."""
         if not self._sent:
             self._wake()
