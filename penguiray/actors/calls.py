@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from penguiray.actors.door import Door
+from penguiray.actors.letters import feedback_of, frame_letter
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.codec import BodyTooLarge
 from penguiray.link.compression import LEAST_BYTES, Compression
-from penguiray.link.frame import Feedback, Frame, Kind, LinkId
+from penguiray.link.frame import Frame, Kind, LinkId
 from penguiray.link.order import Place
 from penguiray.link.squeezed import squeezed, trials_of
 from penguiray.link.transport import FrameTooLarge
 from penguiray.link.wire import Packed, Refused, frame_of_what_can_travel, pack_frame
 
-__all__ = [
-    "LARGE_FRAME_BYTES",
-    "Answer",
-    "CallTransport",
-    "Parcel",
-    "Peer",
-    "ToldReport",
-    "feedback_of",
-    "for_ray",
-    "report_of",
-    "said_in",
-]
+__all__ = ["LARGE_FRAME_BYTES", "CallTransport", "Parcel", "Peer"]
 
 _INLINE_FRAME_BYTES = 90_000
 """Aim for a frame's size that goes along with a call: above 100 KB Ray moves an argument through its store."""
@@ -43,15 +33,6 @@ _LEAST_STORED_BYTES = 400_000
 """Frames that could not even have so much are better off with the smaller aim."""
 
 Answered = Callable[[LinkId, Any, "Future[Any]"], None]
-
-Said = tuple[int, float, float, float, float, float]
-"""The fields of a `Feedback`, as plain numbers: these are cheaper to pickle."""
-
-ToldReport = tuple[bytes, bytes, list[Any]]
-"""Header, body and buffers of a report, as the answer of a call."""
-
-Answer = tuple[Said, ToldReport | None]
-"""What a call that brings a frame gives: its feedback, and a report if it waited for one, see `Teller.hold`."""
 
 Peer = tuple[Any, Door | None]
 """The actor of a replica, and where streams to it begin, if they may."""
@@ -160,7 +141,7 @@ class CallTransport:
             self._carry_far(parcel, method, place)
             return
         attachments = [_attachment(buffer, parcel.common) for buffer in parcel.buffers]
-        self._call(parcel.link, method, place, parcel.header, parcel.data, *attachments)
+        self._call(parcel.link, method, frame_letter(place, parcel.header, parcel.data, attachments))
 
     def _carry_far(self, parcel: Parcel, method: str, place: Place | None) -> None:
         """Send what is large and may go to another host: compressed if it gets there sooner."""
@@ -176,9 +157,8 @@ class CallTransport:
             nbytes = len(packed[1]) + sum(part.nbytes for part in packed[2])
         header, data, buffers = packed
         attachments = [_attachment(buffer, common) for buffer in buffers]
-        self._call(parcel.link, method, place, header, data, *attachments).add_done_callback(
-            lambda done: self._note_arrived(way, nbytes, sent_at, done)
-        )
+        answer = self._call(parcel.link, method, frame_letter(place, header, data, attachments))
+        answer.add_done_callback(lambda done: self._note_arrived(way, nbytes, sent_at, done))
 
     def _note_arrived(self, way: Compression, nbytes: int, sent_at: float, answer: Future[Any]) -> None:
         if answer.exception() is None:
@@ -187,11 +167,11 @@ class CallTransport:
 
     def carry_again(self, parcel: Parcel, place: Place) -> None:
         """Send what may have arrived already, or may stand before something that waits for it."""
-        self._call(parcel.link, "receive_again", place, parcel.sequence, parcel.header, parcel.data)
+        self._call(parcel.link, "receive_again", frame_letter(place, parcel.header, parcel.data, ()))
 
-    def _call(self, link: LinkId, method: str, *arguments: Any) -> Future[Any]:
+    def _call(self, link: LinkId, method: str, letter: Sequence[Any]) -> Future[Any]:
         actor = self._actors[link]
-        answer = self.invoke(actor, method, *arguments)
+        answer = self.invoke(actor, method, *letter)
         answer.add_done_callback(lambda done: self._on_answer(link, actor, done))
         return answer
 
@@ -226,28 +206,3 @@ def _attachment(buffer: memoryview, common: dict[Any, Any] | None) -> Any:
 
 _METHODS = {Kind.BACK: "receive_first", Kind.HIGH: "receive_first", Kind.LOW: "receive_low"}
 """The methods for some lanes: they have threads of their own, so the urgent ones wait for no others."""
-
-
-def said_in(feedback: Feedback) -> Said:
-    """A feedback as a call gives it."""
-    says = feedback
-    return says.sequence, says.service_s, says.rest_s, says.wait_s, says.held_s, says.late_s
-
-
-def feedback_of(answer: Future[Any]) -> Feedback:
-    """The feedback that a call brought; raises if the receiver is gone."""
-    said, _ = answer.result()
-    return Feedback(*said)
-
-
-def report_of(answer: Future[Any]) -> ToldReport | None:
-    """The report that a call brought, if it did."""
-    _, report = answer.result()
-    told: ToldReport | None = report
-    return told
-
-
-def for_ray(packed: Packed) -> ToldReport:
-    """A packed report as the answer of a call: arrays are what Ray carries without a copy."""
-    header, data, buffers = packed
-    return header, data, [np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers]

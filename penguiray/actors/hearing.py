@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any
 
-from penguiray.actors.calls import feedback_of, report_of
 from penguiray.actors.in_turn import InTurn
+from penguiray.actors.letters import feedback_of, report_of, told_in
 from penguiray.actors.pool import ReplicaPool
 from penguiray.actors.streams import StreamTransport
 from penguiray.actors.supervisor import Supervisor
@@ -107,7 +107,7 @@ class Hearing:
         """A replica has told its news."""
         if self._is_gone(link, actor, told.exception()):
             return
-        packed, calls = told.result()
+        packed, calls = told_in(told.result())
         if packed is None:
             self._collect(link)
         else:  # that it is asked again says to the replica that this is taken in

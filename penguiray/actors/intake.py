@@ -99,7 +99,7 @@ class Intake:
         else:
             self._arrive(place, _Arrived(header, data, attachments, answer))
 
-    def by_call_again(self, place: Place, header: bytes, data: bytes) -> None:
+    def by_call_again(self, place: Place, header: Bytes, data: Bytes) -> None:
         """Take a frame in that may have come before. Nobody waits: others may wait for it."""
         self._loop.call_soon_threadsafe(self.on_loop, place, header, data, (), _nobody)
 

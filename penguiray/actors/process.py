@@ -17,12 +17,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from penguiray.actors.calls import Answer, CallTransport, Peer, feedback_of, for_ray, said_in
+from penguiray.actors.calls import CallTransport, Peer
 from penguiray.actors.door import Answering, Door
 from penguiray.actors.guests import Guests
 from penguiray.actors.intake import Intake
+from penguiray.actors.letters import Letter, answer_with, feedback_of, told_letter
 from penguiray.actors.lost import GONE
-from penguiray.actors.reader import Reader, Told
+from penguiray.actors.reader import Reader
 from penguiray.actors.readers import Readers
 from penguiray.actors.streams import StreamTransport
 from penguiray.actors.telling import Teller
@@ -37,7 +38,7 @@ from penguiray.link.order import Place
 from penguiray.link.peers import Held, PeerNews, Peers, epoch_of
 from penguiray.link.report import Report
 from penguiray.link.running import RunningCall
-from penguiray.link.wire import Packed
+from penguiray.link.wire import Bytes, Packed, sequence_in
 from penguiray.plan.plan import Stage
 from penguiray.runtime.home import Home
 from penguiray.runtime.rate import Grant
@@ -199,17 +200,16 @@ class ReplicaProcess:
         self._failure = self._failure or error
         self._owner.news.set()
 
-    def receive(self, place: Place | None, header: bytes, data: bytes, attachments: Sequence[Any]) -> Answer:
+    def receive(self, place: Place | None, header: Bytes, data: Bytes, attachments: Sequence[Any]) -> Letter:
         """Take a frame in; returns its feedback once it has left the inbox, and a report if one came soon after."""
-        feedback, report = self._intake.by_call(place, header, data, attachments)
-        return said_in(feedback), None if report is None else for_ray(report)
+        return answer_with(*self._intake.by_call(place, header, data, attachments))
 
-    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Answer:
+    def receive_again(self, place: Place, header: Bytes, data: Bytes) -> Letter:
         """Take a frame in that may have come before; returns as if it had left the inbox."""
         self._intake.by_call_again(place, header, data)
-        return said_in(Feedback(sequence, 0.0)), None
+        return answer_with(Feedback(sequence_in(header), 0.0))
 
-    def collect(self) -> Told:
+    def collect(self) -> Letter:
         """Wait for news that the driver's stream does not bring: a report, and the calls under way if it is time.
 
         Not even a loop that is held up by a node keeps the calls from being told.
@@ -221,7 +221,7 @@ class ReplicaProcess:
             self._loop.call_soon_threadsafe(self._teller.note_called)
         take = functools.partial(self._on_loop, self._teller.give)
         pack = functools.partial(self._pack, self._owner)
-        return self._owner.report(self._check, take, pack), self._owner.calls(self._running)
+        return told_letter(self._owner.report(self._check, take, pack), self._owner.calls(self._running))
 
     def _pack(self, reader: Reader, report: Report) -> Packed:
         """A report as bytes."""
@@ -302,7 +302,7 @@ class ReplicaProcess:
         if reader is not None:
             self._replica.attach(ingress, reader.news.set)
 
-    def collect_for(self, ingress: int) -> Told:
+    def collect_for(self, ingress: int) -> Letter:
         """Like `collect` for an attached process; a report without news has the counters.
 
         Raises:
@@ -315,7 +315,7 @@ class ReplicaProcess:
         take = functools.partial(self._on_loop, functools.partial(self._take_for, ingress))
         report = reader.report(self._check, take, functools.partial(self._pack, reader))
         reader.lease.renew(self._clock.now())
-        return report, reader.calls(self._running)
+        return told_letter(report, reader.calls(self._running))
 
     def _take_for(self, ingress: int) -> Report | Packed | None:
         if ingress in self._attached:

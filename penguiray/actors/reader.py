@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_futures
 
-from penguiray.actors.calls import ToldReport, for_ray
 from penguiray.clock import Clock
 from penguiray.control.lease import Lease
 from penguiray.graph.policies import FlowOptions
@@ -16,16 +15,13 @@ from penguiray.link.running import RunningCall
 from penguiray.link.wire import Packed, pack_report
 from penguiray.observe.watch import look_every_s
 
-__all__ = ["MOST_ATTACHED", "Reader", "Told"]
+__all__ = ["MOST_ATTACHED", "Reader"]
 
 MOST_ATTACHED = 8
 """Processes that may be attached to a run at the same time; each needs a thread in every replica."""
 
 _STATUS_S = 2.0
 """Attached processes are told the counters at least so often."""
-
-Told = tuple[ToldReport | None, list[RunningCall] | None]
-"""A report, None if there was none for a while; and the calls under way, None if they were told lately."""
 
 
 class Reader:
@@ -59,7 +55,7 @@ class Reader:
         check: Callable[[], None],
         take: Callable[[], Future[Report | Packed | None]],
         pack: Callable[[Report], Packed],
-    ) -> ToldReport | None:
+    ) -> Packed | None:
         """Wait for news and encode them; None if there were none for a while, or the loop is held up.
 
         Args:
@@ -78,7 +74,7 @@ class Reader:
         taken, self._taking = self._taking.result(), None
         if taken is None:
             return None
-        return for_ray(pack(taken) if isinstance(taken, Report) else taken)
+        return pack(taken) if isinstance(taken, Report) else taken
 
     @property
     def is_taking(self) -> bool:

@@ -13,14 +13,14 @@ from typing import Any
 
 import ray
 
-from penguiray.actors.calls import Answer, Peer
+from penguiray.actors.calls import Peer
 from penguiray.actors.door import Door
+from penguiray.actors.letters import Letter, frame_in
 from penguiray.actors.process import ReplicaProcess
 from penguiray.actors.pulse import Pulse
-from penguiray.actors.reader import MOST_ATTACHED, Told
+from penguiray.actors.reader import MOST_ATTACHED
 from penguiray.actors.ship import Packed, unpack_stage
 from penguiray.graph.policies import FlowOptions
-from penguiray.link.order import Place
 from penguiray.link.peers import Held, PeerNews
 from penguiray.observe.card import RunCard
 from penguiray.runtime.rate import Grant
@@ -129,7 +129,7 @@ class ReplicaActor:
         return self._process.join(ingress)
 
     @ray.method(concurrency_group="attached")
-    def collect_for(self, ingress: int) -> Told:
+    def collect_for(self, ingress: int) -> Letter:
         """See `ReplicaProcess.collect_for`."""
         return self._process.collect_for(ingress)
 
@@ -139,27 +139,29 @@ class ReplicaActor:
         self._process.leave(ingress)
 
     @ray.method(concurrency_group="data")
-    def receive(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Answer:
+    def receive(self, letter: bytes, *beside: Any) -> Letter:
         """See `ReplicaProcess.receive`."""
-        return self._process.receive(place, header, data, attachments)
+        return self._process.receive(*frame_in(letter, beside))
 
     @ray.method(concurrency_group="first")
-    def receive_first(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Answer:
+    def receive_first(self, letter: bytes, *beside: Any) -> Letter:
         """Like `receive`, for messages on a way back and urgent ones."""
-        return self._process.receive(place, header, data, attachments)
+        return self._process.receive(*frame_in(letter, beside))
 
     @ray.method(concurrency_group="low")
-    def receive_low(self, place: Place | None, header: bytes, data: bytes, *attachments: Any) -> Answer:
+    def receive_low(self, letter: bytes, *beside: Any) -> Letter:
         """Like `receive`, for messages with a low priority."""
-        return self._process.receive(place, header, data, attachments)
+        return self._process.receive(*frame_in(letter, beside))
 
     @ray.method(concurrency_group="control")
-    def receive_again(self, place: Place, sequence: int, header: bytes, data: bytes) -> Answer:
+    def receive_again(self, letter: bytes, *beside: Any) -> Letter:
         """See `ReplicaProcess.receive_again`."""
-        return self._process.receive_again(place, sequence, header, data)
+        place, header, data, _ = frame_in(letter, beside)
+        assert place is not None
+        return self._process.receive_again(place, header, data)
 
     @ray.method(concurrency_group="collect")
-    def collect(self) -> Told:
+    def collect(self) -> Letter:
         """See `ReplicaProcess.collect`."""
         return self._process.collect()
 

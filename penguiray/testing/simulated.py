@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any
 
 from penguiray.actors.calls import Answered as AnsweredCall
-from penguiray.actors.calls import feedback_of
 from penguiray.actors.in_turn import InTurn
+from penguiray.actors.letters import feedback_of
 from penguiray.actors.streams import Reported, StreamTransport
 from penguiray.clock import Clock
 from penguiray.control.silence import Silence

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from penguiray.actors.calls import CallTransport, said_in
+from penguiray.actors.calls import CallTransport
 from penguiray.actors.door import OnBroken, OnWord
+from penguiray.actors.letters import answer_with
 from penguiray.link.frame import Feedback
 from penguiray.link.words import Word
 
@@ -90,7 +91,7 @@ class SimulatedCalls(CallTransport):
             actor.take_frame(method, arguments, answered)
 
         def answered(feedback: Feedback) -> None:
-            self._world.bring(actor, self._party, None, answer.set_result, (said_in(feedback), None))
+            self._world.bring(actor, self._party, None, answer.set_result, answer_with(feedback))
 
         self._world.bring(self._party, actor, (self._party, actor, method), take)
         self._world.may_fail(self._party, "a frame leaves")

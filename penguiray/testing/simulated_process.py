@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from penguiray.actors.calls import feedback_of
 from penguiray.actors.guests import Guests
 from penguiray.actors.intake import Intake
+from penguiray.actors.letters import feedback_of, frame_in
 from penguiray.actors.reader import Reader
 from penguiray.actors.telling import Teller
 from penguiray.ingress.recovery import Answered
@@ -17,7 +17,7 @@ from penguiray.link.failure import CarriedError
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.peers import PeerNews, Peers, epoch_of
 from penguiray.link.report import Report
-from penguiray.link.wire import Packed
+from penguiray.link.wire import Packed, sequence_in
 from penguiray.local import shuffled
 from penguiray.runtime.rate import Grant
 from penguiray.runtime.replica import Replica
@@ -75,12 +75,12 @@ class SimulatedProcess(Process):
         """See `Process`."""
         if not self.is_alive:
             return
+        letter, *beside = arguments
+        place, header, data, attachments = frame_in(letter, beside)
         if method == "receive_again":
-            place, sequence, header, data = arguments
-            self._intake.on_loop(place, header, data, (), _ignored)
-            answer(Feedback(sequence, 0.0))
+            self._intake.on_loop(place, header, data, attachments, _ignored)
+            answer(Feedback(sequence_in(header), 0.0))
         else:
-            place, header, data, *attachments = arguments
             self._intake.on_loop(place, header, data, attachments, answer)
 
     def greet(self, near: Pipe, sender: int, *, reads: bool) -> None:

@@ -13,7 +13,8 @@ import pytest
 import ray
 
 import penguiray as pr
-from penguiray.actors.calls import CallTransport, feedback_of
+from penguiray.actors.calls import CallTransport
+from penguiray.actors.letters import feedback_of
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS
 from penguiray.clock import SystemClock
 from penguiray.link.failure import CarriedError
@@ -35,13 +36,16 @@ def receiver() -> Any:
             self.taken: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
         @ray.method(concurrency_group="data")
-        def receive(self, _place: None, header: bytes, body: bytes, *attachments: Any) -> Any:
+        def receive(self, letter: bytes, *beside: Any) -> Any:
+            from penguiray.actors.letters import answer_with, frame_in
+            from penguiray.link.frame import Feedback
             from penguiray.link.wire import unpack_frame
 
+            _, header, body, attachments = frame_in(letter, beside)
             frame, failure = unpack_frame(header, body, attachments, now=time.monotonic())
             self.may_take.acquire()
             self.taken.put((frame, failure))
-            return (frame.sequence, 0.0), None
+            return answer_with(Feedback(frame.sequence, 0.0))
 
         @ray.method(concurrency_group="control")
         def take(self) -> Any:

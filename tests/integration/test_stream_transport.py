@@ -17,8 +17,9 @@ import ray
 from drivers import until
 
 import penguiray as pr
-from penguiray.actors.calls import CallTransport, Peer, feedback_of
+from penguiray.actors.calls import CallTransport, Peer
 from penguiray.actors.door import Door
+from penguiray.actors.letters import feedback_of, frame_letter
 from penguiray.actors.replica_actor import CONCURRENCY_GROUPS
 from penguiray.actors.stream import Stream
 from penguiray.actors.streams import StreamTransport
@@ -74,14 +75,21 @@ def receiver(door: Door) -> Any:
             self.intake.by_stream(stream, self.senders[stream], payload)
 
         @ray.method(concurrency_group="data")
-        def receive(self, place: Place | None, header: bytes, body: bytes, *attachments: Any) -> Any:
-            feedback, _ = self.intake.by_call(place, header, body, attachments)
-            return (feedback.sequence, feedback.service_s), None
+        def receive(self, letter: bytes, *beside: Any) -> Any:
+            from penguiray.actors.letters import answer_with, frame_in
+
+            return answer_with(*self.intake.by_call(*frame_in(letter, beside)))
 
         @ray.method(concurrency_group="control")
-        def receive_again(self, place: Place, sequence: int, header: bytes, body: bytes) -> Any:
+        def receive_again(self, letter: bytes, *beside: Any) -> Any:
+            from penguiray.actors.letters import answer_with, frame_in
+            from penguiray.link.frame import Feedback
+            from penguiray.link.wire import sequence_in
+
+            place, header, body, _ = frame_in(letter, beside)
+            assert place is not None
             self.intake.by_call_again(place, header, body)
-            return (sequence, 0.0), None
+            return answer_with(Feedback(sequence_in(header), 0.0))
 
         @ray.method(concurrency_group="peers")
         def take(self) -> Any:
@@ -252,11 +260,11 @@ def test_a_frame_that_comes_too_early_does_not_keep_out_the_one_that_it_waits_fo
     def receive(number: int) -> Any:
         frame = Frame(link, 1, number, Kind.DATA, Messages([7], [number], [number]))
         header, data, _ = pack_frame(frame, set(), now=0.0, inline_limit=1_000)
-        return actor.receive.remote(Place(5, Kind.DATA, number), header, data)
+        return actor.receive.remote(*frame_letter(Place(5, Kind.DATA, number), header, data, ())).future()
 
     early = [receive(2), receive(1)]
-    assert [sequence for (sequence, *_), _ in ray.get(early, timeout=SAFETY_S)] == [2, 1]
+    assert [feedback_of(answer).sequence for answer in early] == [2, 1]
     due = receive(0)
     assert [pair.take(link).messages.values for _ in range(3)] == [[0], [1], [2]]
-    assert ray.get(due, timeout=SAFETY_S) == ((0, 0.0), None)
+    assert feedback_of(due).sequence == 0
     pair.close()

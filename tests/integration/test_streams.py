@@ -122,7 +122,7 @@ def test_without_streams_the_call_that_brings_a_question_brings_its_answer_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where that takes no longer than a moment: on a busy host not each time."""
-    from penguiray.actors.calls import feedback_of, report_of
+    from penguiray.actors.letters import feedback_of, report_of
 
     reports, were_late = list[bool](), list[bool]()
 
