@@ -101,7 +101,7 @@ def _order(wishes: argparse.Namespace, cells: Sequence[C]) -> Iterator[tuple[int
 
 
 def section(rows: Sequence[Row], tables: str, name: Callable[[Row], str]) -> str:
-    """Command, host, conditions, tables and errors, as README.md has them; `name` says what a row is of."""
+    """Commands, host, conditions, tables and errors, as README.md has them; `name` says what a row is of."""
     first = rows[0]
     hosts = {describe(row["host"]): None for row in rows}
     collectors = sorted({json.dumps(row["gc"]) for row in rows if "gc" in row})
@@ -109,7 +109,8 @@ def section(rows: Sequence[Row], tables: str, name: Callable[[Row], str]) -> str
         f"Pinned to {CPUS} cores; scale {first['scale']}, {max(row['round'] for row in rows)} round(s). "
         f"Garbage collector at the start of each process: {'; '.join(collectors) or 'unknown'}."
     )
-    return "\n\n".join([f"```\n{first['command']}\n```", *hosts, conditions, tables, *_errors(rows, name)])
+    commands = "\n".join({row["command"]: None for row in rows})
+    return "\n\n".join([f"```\n{commands}\n```", *hosts, conditions, tables, *_errors(rows, name)])
 
 
 def _errors(rows: Sequence[Row], name: Callable[[Row], str]) -> list[str]:
