@@ -30,6 +30,8 @@ def test_each_lane_gives_its_items_once_and_in_order_as_far_as_none_is_missing(
             goes_on = bool(others) and place.number == turn and all(other.number < turn for other in others)
             assert order.take_turn(place) == goes_on
             if goes_on:
+                assert order.is_over(place)
+                assert not order.is_over(place._replace(number=place.number + 1))
                 given_so_far.setdefault(place[:2], []).append(place.number)
                 continue
         for due in order.arrive(place, place):
@@ -50,3 +52,18 @@ def test_what_came_too_early_is_given_with_what_it_waited_for_and_the_next_is_du
     assert order.arrive(Place(0, 0, 4), "fifth") == []
     assert order.is_due(Place(0, 0, 3))
     assert order.arrive(Place(0, 0, 3), "fourth") == ["fourth", "fifth"]
+
+
+def test_a_turn_is_taken_only_where_something_has_come_and_nothing_is_kept() -> None:
+    order: InOrder[str] = InOrder()
+    assert not order.take_turn(Place(0, 0, 0))
+    assert order.arrive(Place(0, 0, 0), "first") == ["first"]
+    assert order.take_turn(Place(0, 0, 1))
+    assert [order.is_over(Place(0, 0, number)) for number in range(4)] == [True, True, False, False]
+    assert not order.is_over(Place(1, 0, 0))
+    assert not order.take_turn(Place(0, 0, 1))
+    assert not order.take_turn(Place(0, 0, 3))
+    assert order.arrive(Place(0, 0, 3), "fourth") == []
+    assert not order.take_turn(Place(0, 0, 2))
+    assert order.arrive(Place(0, 0, 2), "third") == ["third", "fourth"]
+    assert order.take_turn(Place(0, 0, 4))
