@@ -98,7 +98,7 @@ class Teller:
 
         What is to be known before something begins never goes this way: nothing says that such an answer has arrived.
         """
-        if self._stream is not None:
+        if self._stream is not None or not self._outbox.tells_at_once:
             answer(None)
             return
         self._held.append(answer)

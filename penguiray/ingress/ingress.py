@@ -280,7 +280,7 @@ class Ingress:
 
         One whose result is there already has that for its outcome, and no second one.
         """
-        roots = [root for root in self._roots_of(trace_id) if not self._roots.has_given_all(root)]
+        roots = self._roots_of(trace_id)
         self._outcomes.drop(roots)
         if roots:
             self.on_cancel(roots, [])

@@ -81,6 +81,9 @@ class Reports:
         for counters in (self._gone, *self._counters.values()):
             for name, count in counters.items():
                 sums[name] = sums[name].plus(count)
+        for stage in reversed(self._plan.stages):
+            if stage.passes_on:
+                _add_untold(stage, sums, taken_next=sums[self._plan.stages[stage.edges[0].target].first.name].taken)
         return sums
 
     def _take_finished(self, stage: Stage, report: Report) -> None:
@@ -145,3 +148,11 @@ class Reports:
             self._outcomes.done(failure.root, [])
         elif news is News.OVER:
             self._outcomes.end_over_budget(stage, failure.root, failure.message_id)
+
+
+def _add_untold(stage: Stage, sums: dict[str, NodeCount], *, taken_next: int) -> None:
+    """Count what a stage has surely given, since the next one took it, and has not told yet."""
+    untold = max(0, taken_next - sums[stage.last.name].given)
+    for node in stage.nodes:
+        sums[node.name].taken += untold
+        sums[node.name].given += untold

@@ -2,7 +2,7 @@
 
 A root is done when every message that came from it was announced and finished; a finished message announces its
 outputs. Reports come in any order and may come again. In general that takes a ledger for each root. In a straight flow,
-whose stages each give at most one message for one, the stages that have reported say as much, and fit in one number.
+whose stages each give at most one message for one, the last stage that has reported says as much.
 """
 
 from __future__ import annotations
@@ -86,10 +86,6 @@ class Roots(Protocol):
         """Whether a message of a stage is finished, or its root is not followed."""
         ...
 
-    def has_given_all(self, root: int) -> bool:
-        """Whether a root surely gives no result any more, though something of it is not told yet."""
-        ...
-
     def drop(self, roots: Iterable[int]) -> None:
         """Follow these roots no further."""
         ...
@@ -101,39 +97,33 @@ class Roots(Protocol):
 
 def roots_for(plan: Plan) -> Roots:
     """The way to follow roots that the plan needs."""
-    return StraightRoots(plan) if _is_straight(plan) else GeneralRoots(plan.options.max_live_messages)
-
-
-def _is_straight(plan: Plan) -> bool:
-    return (
-        len(plan.sources) == 1
-        and all(len(stage.edges) + stage.is_end == 1 for stage in plan.stages)
-        and all(stage.gives_at_most_one for stage in plan.stages)
-    )
+    return StraightRoots(plan) if plan.is_straight else GeneralRoots(plan.options.max_live_messages)
 
 
 class StraightRoots:
-    """For a chain of stages that each give at most one message for one: a bit for each stage that has reported."""
+    """For a chain of stages that each give at most one message for one: how many of them have finished a root's.
 
-    __slots__ = ("_all", "_chain", "_reported")
+    That a stage has finished it says so of all before it, whether they tell it later or never (`Stage.passes_on`).
+    """
+
+    __slots__ = ("_chain", "_finished")
 
     def __init__(self, plan: Plan) -> None:
         self._chain = _chain(plan)
-        self._all = (1 << len(plan.stages)) - 1
-        self._reported: dict[int, int] = {}
+        self._finished: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self._reported)
+        return len(self._finished)
 
     def __contains__(self, root: object) -> bool:
-        return root in self._reported
+        return root in self._finished
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._reported)
+        return iter(self._finished)
 
     def announce(self, roots: Sequence[int], columns: Sequence[Sequence[int]]) -> None:  # noqa: ARG002 - see Roots
         """See `Roots`; ids are not needed, since a stage has one message of a root."""
-        self._reported.update(dict.fromkeys(roots, 0))
+        self._finished.update(dict.fromkeys(roots, 0))
 
     def finish(
         self,
@@ -144,32 +134,22 @@ class StraightRoots:
         chosen: Chosen | None = None,  # noqa: ARG002
     ) -> News:
         """See `Roots`; a message without outputs ends its root, so no later stage will report."""
-        before = self._reported.get(root)
-        if before is None:
-            return News.KNOWN
-        bit = 1 << stage.index
-        after = before | (bit if count else self._all & -bit)
-        if after == before:
-            return News.KNOWN
-        if after == self._all:
-            del self._reported[root]
-            return News.DONE
-        self._reported[root] = after
-        return News.OPEN
+        (news,) = self.finish_column(stage if count else None, [root])
+        return news
 
-    def finish_column(self, stage: Stage, roots: Sequence[int]) -> list[News]:
-        """See `Roots`."""
-        reported, bit, whole, news = self._reported, 1 << stage.index, self._all, list[News]()
+    def finish_column(self, stage: Stage | None, roots: Sequence[int]) -> list[News]:
+        """See `Roots`; None: they end before their last stage."""
+        finished, whole = self._finished, len(self._chain)
+        after = whole if stage is None else stage.index + 1
+        if after == whole:
+            pop, known, done = finished.pop, News.KNOWN, News.DONE
+            return [known if pop(root, None) is None else done for root in roots]
+        news = []
         for root in roots:
-            before = reported.get(root)
-            if before is None or before & bit:
-                news.append(News.KNOWN)
-            elif before | bit == whole:
-                del reported[root]
-                news.append(News.DONE)
-            else:
-                reported[root] = before | bit
-                news.append(News.OPEN)
+            is_new = finished.get(root, whole) < after
+            news.append(News.OPEN if is_new else News.KNOWN)
+            if is_new:
+                finished[root] = after
         return news
 
     def park(self, stage: Stage, root: int, message_id: int) -> None:
@@ -184,12 +164,12 @@ class StraightRoots:
 
     def of_call(self, call: int) -> list[int]:
         """See `Roots`."""
-        return [root for root in self._reported if call_of(root) == call]
+        return [root for root in self._finished if call_of(root) == call]
 
     def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
         """See `Roots`; the one message of a root is at one of the stages that have not reported."""
         return {
-            root: frozenset([reported]) for root, reported in self._reported.items() if not self._is_held(root, held)
+            root: frozenset([finished]) for root, finished in self._finished.items() if not self._is_held(root, held)
         }
 
     def _is_held(self, root: int, held: Container[int]) -> bool:
@@ -205,20 +185,16 @@ class StraightRoots:
 
     def is_finished(self, stage: int, root: int, message_id: int) -> bool:  # noqa: ARG002 - a root has one in a stage
         """See `Roots`."""
-        return root not in self._reported or bool(self._reported[root] & (1 << stage))
-
-    def has_given_all(self, root: int) -> bool:
-        """See `Roots`: the last stage may have told of it before those that it came through."""
-        return bool(self._reported[root] & (1 << self._chain[-1]))
+        return root not in self._finished or self._finished[root] > stage
 
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""
         for root in roots:
-            del self._reported[root]
+            del self._finished[root]
 
     def clear(self) -> None:
         """See `Roots`."""
-        self._reported.clear()
+        self._finished.clear()
 
 
 def _chain(plan: Plan) -> list[int]:
@@ -304,10 +280,6 @@ class GeneralRoots:
         """See `Roots`."""
         ledger = self._ledgers.get(root)
         return ledger is None or message_id in ledger.finished
-
-    def has_given_all(self, root: int) -> bool:  # noqa: ARG002 - see Roots
-        """See `Roots`."""
-        return False
 
     def drop(self, roots: Iterable[int]) -> None:
         """See `Roots`."""

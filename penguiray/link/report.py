@@ -93,9 +93,12 @@ class Report:
     """Replicas to which a frame could not be brought, each with the number of the last word that was heard of it."""
     counters: dict[str, NodeCount] = field(default_factory=dict)
     """What each node of the stage has done so far."""
+    has_counters: bool = False
+    """Whether the counters are news."""
 
     def __bool__(self) -> bool:
-        return bool(self.ids or self.results or self.failures or self.parked or self.begun or self.unreached)
+        news = self.ids or self.results or self.failures or self.parked or self.begun or self.unreached
+        return bool(news or self.has_counters)
 
     def extend(self, later: Report) -> None:
         """Add news that came after these; counters stay as they are."""

@@ -48,7 +48,17 @@ def compile_plan(spec: FlowSpec, *, cpus: int, totals: Mapping[str, float] | Non
         stages.append(Stage(index, tuple(group), edges, is_end, replicas, _concurrency(group)))
     stages = [replace(stage, fed_by=_fed_by(stage, stages)) if stage.is_join else stage for stage in stages]
     sources = tuple(stage_of[node] for node in spec.shape.sources)
-    return Plan(spec.name, tuple(stages), sources, spec.options, tuple(decisions))
+    return _passing_on(Plan(spec.name, tuple(stages), sources, spec.options, tuple(decisions)))
+
+
+def _passing_on(plan: Plan) -> Plan:
+    """The plan in which stages do not tell what others will, if it is of that kind.
+
+    Where an input is given up rather than sent again, or another attempt begins, nothing is to be told late.
+    """
+    if not plan.is_straight or plan.once is not None or plan.begins_anew:
+        return plan
+    return replace(plan, stages=tuple(replace(stage, passes_on=not stage.is_end) for stage in plan.stages))
 
 
 def _fed_by(join: Stage, stages: Sequence[Stage]) -> tuple[tuple[int, str], ...]:

@@ -78,6 +78,8 @@ class Stage:
     """Calls that one replica runs at the same time; at first, where it finds that number by itself."""
     fed_by: tuple[tuple[int, str], ...] = ()
     """Of a join: the stages that lead to it, and their last nodes."""
+    passes_on: bool = False
+    """Whether what becomes of a message says that it is finished here: in a straight flow, anywhere but at the end."""
 
     @property
     def name(self) -> str:
@@ -149,6 +151,15 @@ class Plan:
     """Limits of the flow."""
     decisions: tuple[Decision, ...]
     """What was decided, with reasons."""
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether it is a chain of stages that each give at most one message for one, the caller's side among them."""
+        return (
+            len(self.sources) == 1
+            and all(len(stage.edges) + stage.is_end == 1 for stage in self.stages)
+            and all(stage.gives_at_most_one for stage in self.stages)
+        )
 
     @property
     def folds(self) -> tuple[int, ...]:

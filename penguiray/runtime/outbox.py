@@ -23,6 +23,7 @@ from penguiray.plan.plan import Stage, StageEdge, goes_along
 from penguiray.runtime.bound import Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.pace import Pace
+from penguiray.runtime.passed import Passed
 
 __all__ = ["Outbox"]
 
@@ -31,6 +32,9 @@ _QUEUE_LIMIT = 2_000
 
 _REPORTS_PER_RESULT = 8
 """A finished message in a report is three numbers, so more of them may wait than results."""
+
+_COUNTERS_S = 0.1
+"""Where nothing else is told, the counters are so long after they changed, in seconds."""
 
 
 @dataclass(slots=True)
@@ -81,7 +85,10 @@ class Outbox:
         self._has_more = has_more
         self._pace = Pace()
         self._later: asyncio.TimerHandle | None = None
+        self._counters_later: asyncio.TimerHandle | None = None
         self._stage = stage
+        self._passes_on = stage.passes_on
+        self._passed = Passed(clock)
         self._sender = sender
         self._counters = counters
         self._on_news = on_news
@@ -120,9 +127,7 @@ class Outbox:
         """Messages are finished, each with the one output that is its value now; none goes a way of its own."""
         if self._cancelled.has_any:
             done = done.without(self._cancelled)
-        self._report.roots += done.roots
-        self._report.ids += done.ids
-        self._report.counts += [1] * len(done.ids)
+        self._note_one_each(done.roots, done.ids)
         for edge in self._stage.edges:
             if goes_along(edge, None):
                 ids = child_ids(done.ids, edge.target)
@@ -134,9 +139,7 @@ class Outbox:
 
     def finish_empty(self, roots: list[int], ids: list[int]) -> None:
         """Messages are finished and gave nothing."""
-        self._report.roots += roots
-        self._report.ids += ids
-        self._report.counts += [0] * len(ids)
+        self._note_told(roots, ids, [0] * len(ids))
         self._note_ends(ids)
 
     def stream(self, item: Item, index: int, output: Any) -> None:
@@ -204,7 +207,14 @@ class Outbox:
         self._part()
         if self._report:
             self._on_news()
+        elif self._passes_on and self._counters_later is None:
+            self._counters_later = asyncio.get_running_loop().call_later(_COUNTERS_S, self._tell_counters)
         self._pace.sent(begun, self._clock.now())
+
+    def _tell_counters(self) -> None:
+        self._counters_later = None
+        self._report.has_counters = True
+        self._on_news()
 
     def held(self) -> Iterator[int]:
         """Ids of the messages that wait to leave, or are on their way to receivers that have not taken them."""
@@ -227,9 +237,17 @@ class Outbox:
         return len(self._report.results) * self._result_bytes
 
     @property
-    def told(self) -> int:
-        """How many reports its owner will have had when it knows all that is finished now."""
+    def tells_at_once(self) -> bool:
+        """Whether it is told as soon as it may be that a message is finished; else mostly not at all."""
+        return not self._passes_on
+
+    def tell_all(self) -> int:
+        """Have all be told that is finished now; how many reports its owner will have had when it knows that."""
+        roots, ids = self._passed.take()
+        self._note_told(roots, ids, [1] * len(ids))
         self._part()
+        if self._report:
+            self._on_news()
         return self._taken + bool(self._report)
 
     def set_down(self, link: LinkId, *, is_down: bool) -> None:
@@ -239,6 +257,7 @@ class Outbox:
 
     def note_begun(self, root: int, message_id: int) -> None:
         """A message of a suspect is about to begin, and does so when the caller's side knows that."""
+        self._passes_on = False  # nor must it be blamed for the next death when it has been finished
         self._report.begun.append((root, message_id))
         self._begins = "in the report"
         self._on_news()
@@ -285,6 +304,7 @@ class Outbox:
         parts = part(self._report, gives_when_finished=gives_when_finished)
         before, self._report = self._report, parts.pop(0, Report(self._stage.index))
         self._report.begun, self._report.unreached = before.begun, before.unreached
+        self._report.has_counters = before.has_counters
         for ingress, news in parts.items():
             mine = self._attached.get(ingress)
             if mine is not None:
@@ -347,11 +367,24 @@ class Outbox:
             self._has_room.clear()
             await self._has_room.wait()
 
+    def _note_one_each(self, roots: list[int], ids: list[int]) -> None:
+        """Messages are finished, each with one output."""
+        if self._passes_on:
+            self._passed.note(roots, ids)
+        else:
+            self._note_told(roots, ids, [1] * len(ids))
+
+    def _note_told(self, roots: list[int], ids: list[int], counts: list[int]) -> None:
+        self._report.roots += roots
+        self._report.ids += ids
+        self._report.counts += counts
+
     def _note(self, item: Item, count: int) -> None:
-        self._report.roots.append(item.root)
-        self._report.ids.append(item.message_id)
-        self._report.counts.append(count)
-        self._note_destinations(item, count)
+        if count == 1 and item.destinations is None:
+            self._note_one_each([item.root], [item.message_id])
+        else:
+            self._note_told([item.root], [item.message_id], [count])
+            self._note_destinations(item, count)
         if self.on_end is not None:
             self.on_end(item.message_id)
 

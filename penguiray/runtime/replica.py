@@ -286,7 +286,7 @@ class Replica:
 
     def held(self) -> Held:
         """How many reports tell of all that is finished by now, and the ids of the messages that it holds besides."""
-        return self.outbox.told, [*self._inbox.held(), *self._built.worker.held(), *self.outbox.held()]
+        return self.outbox.tell_all(), [*self._inbox.held(), *self._built.worker.held(), *self.outbox.held()]
 
     def attach(self, ingress: int, on_news: Callable[[], None]) -> None:
         """Keep news apart for one more process that sends inputs; see `Outbox.attach`."""

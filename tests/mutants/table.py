@@ -40,6 +40,7 @@ CHOICE = ("unit/link/test_choice.py", "unit/link/test_load.py", "unit/link/test_
 FEEDBACK = ("unit/runtime/test_feedback.py",)
 KEYS = ("unit/runtime/test_keys.py",)
 KEY_GROUPS = ("unit/link/test_key_groups.py",)
+PASSING = ("unit/runtime/test_passing.py",)
 PACE = ("unit/runtime/test_pace.py",)
 BATCHER = ("unit/runtime/test_batcher.py",)
 QUEUE = ("unit/link/test_message_queue.py",)
@@ -148,12 +149,12 @@ MUTANTS = (
         "self.open.add(output)", "pass", COMPLETION,
     ),
     Mutant(
-        "completion", "a straight root waits for all its stages", "ingress/roots.py",
-        "if after == self._all:", "if after:", COMPLETION,
+        "completion", "a straight root waits for its last stage", "ingress/roots.py",
+        "if after == whole:", "if after:", COMPLETION,
     ),
     Mutant(
         "completion", "a message without outputs ends a straight root", "ingress/roots.py",
-        "bit if count else self._all & -bit", "bit", COMPLETION,
+        "whole if stage is None else stage.index + 1", "1 if stage is None else stage.index + 1", COMPLETION,
     ),
     Mutant(
         "completion", "forgetting a call leaves the others", "ingress/roots.py",
@@ -694,8 +695,20 @@ MUTANTS = (
         ("unit/runtime/test_news.py",),
     ),
     Mutant(
-        "streams", "a straight root is told of by the column as one by one", "ingress/roots.py",
-        "if before is None or before & bit:", "if before is None:", COMPLETION,
+        "completion", "what a stage tells late of a straight root is no news", "ingress/roots.py",
+        "is_new = finished.get(root, whole) < after", "is_new = root in finished", COMPLETION,
+    ),
+    Mutant(
+        "losses", "who asks what is held is told what has moved on", "runtime/outbox.py",
+        "roots, ids = self._passed.take()", "roots, ids = list[int](), list[int]()", PASSING,
+    ),
+    Mutant(
+        "losses", "what a suspect came to is told at once", "runtime/outbox.py",
+        "self._passes_on = False", "pass", PASSING,
+    ),
+    Mutant(
+        "losses", "nothing is told late where it cannot be sent again", "plan/compile.py",
+        "if not plan.is_straight or plan.once is not None", "if not plan.is_straight", PASSING,
     ),
     # -- costs
     Mutant(
@@ -705,8 +718,8 @@ MUTANTS = (
     ),
     Mutant(
         "costs", "a message takes no more steps on the caller's side than it needs", "ingress/roots.py",
-        "            before = reported.get(root)",
-        "            before = reported.get(root) if root in reported else None", COSTS,
+        "[known if pop(root, None) is None else done for root in roots]",
+        "[known if not (root in finished) or pop(root, None) is None else done for root in roots]", COSTS,
     ),
     Mutant(
         "costs", "a message takes no more memory than it needs", "link/wire.py",

@@ -19,7 +19,14 @@ def failure(root: int, message_id: int) -> Failure:
 
 def test_every_part_of_a_report_that_speaks_of_an_input_is_parted() -> None:
     parted = {"stage", "roots", "ids", "counts", "destinations", "results", "streamed", "parked", "failures"}
-    assert {field.name for field in fields(Report)} == {*parted, "number", "counters", "begun", "unreached"}
+    assert {field.name for field in fields(Report)} == {
+        *parted,
+        "number",
+        "counters",
+        "begun",
+        "unreached",
+        "has_counters",
+    }
 
 
 def test_finished_messages_take_their_results_and_destinations_along() -> None:

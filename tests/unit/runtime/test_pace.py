@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ class Bench:
         sender = Sender(self.wire, options, epoch=1, clock=self.clock, rng=random.Random(1))
         sender.connect(1, 1)
         self.outbox = Outbox(
-            plan.stages[0],
+            replace(plan.stages[0], passes_on=False),
             sender,
             {},
             Cancelled(),
