@@ -8,22 +8,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from penguiray.clock import Clock
-from penguiray.draw.amounts import counted
-from penguiray.errors import BudgetExceeded, DeadlineExceeded
-from penguiray.graph.spec import Loop
-from penguiray.graph.values import Routed
+from penguiray.errors import DeadlineExceeded
 from penguiray.link.failure import CarriedError, Failure
 from penguiray.link.frame import Feedback, LinkId
-from penguiray.link.ids import child_id, child_ids, position_of
-from penguiray.link.message import NO_HOPS, Hops, Messages
+from penguiray.link.message import Messages
 from penguiray.link.parting import part
 from penguiray.link.report import NodeCount, Report
 from penguiray.link.sender import Sender
-from penguiray.plan.plan import Stage, StageEdge, goes_along
+from penguiray.plan.plan import Stage
 from penguiray.runtime.bound import Item
 from penguiray.runtime.cancelled import Cancelled
 from penguiray.runtime.pace import Pace
 from penguiray.runtime.passed import Passed
+from penguiray.runtime.ways import Ways
 
 __all__ = ["Outbox"]
 
@@ -102,23 +99,19 @@ class Outbox:
         self._taken = 0
         self._attached: dict[int, _News] = {}
         self._has_room = asyncio.Event()
-        self._choices = [
-            (edge.back.takes, edge.back.leaves, edge.branch)
-            for edge in stage.edges
-            if edge.back is not None and edge.back.takes
-        ]
+        self._ways = Ways(stage, sender, on_over=self._note_failure)
 
     @property
     def chooses(self) -> bool:
         """Whether an output's type may send it a way of its own."""
-        return bool(self._choices)
+        return self._ways.choose
 
     def finish(self, item: Item, outputs: list[Any]) -> None:
         """A message is finished, with these outputs."""
         if self._cancelled.has_any and item.root in self._cancelled:
             return
         for index, output in enumerate(outputs):
-            destination, value = self._pass_on(item, index, output)
+            destination, value = self._ways.pass_on(item, index, output)
             if destination is None and self._stage.is_end:
                 self._report.results.append(value)
         self._note(item, len(outputs))
@@ -128,11 +121,7 @@ class Outbox:
         if self._cancelled.has_any:
             done = done.without(self._cancelled)
         self._note_one_each(done.roots, done.ids)
-        for edge in self._stage.edges:
-            if goes_along(edge, None):
-                ids = child_ids(done.ids, edge.target)
-                hops = NO_HOPS if not done.hops else _moved(done.hops, done.ids, ids)
-                self._sender.offer_all(edge.target, Messages(done.roots, ids, done.values, done.facts, hops))
+        self._ways.pass_column_on(done)
         if self._stage.is_end:
             self._report.results += done.values
         self._note_ends(done.ids)
@@ -146,7 +135,7 @@ class Outbox:
         """A message that is not finished has given one more output."""
         if self._cancelled.has_any and item.root in self._cancelled:
             return
-        destination, value = self._pass_on(item, index, output)
+        destination, value = self._ways.pass_on(item, index, output)
         if destination is None and self._stage.is_end:
             self._report.streamed.append((item.root, item.message_id, index))
             self._report.results.append(value)
@@ -170,7 +159,7 @@ class Outbox:
         self._note_destinations(item, item.sent)
         is_late = isinstance(error, DeadlineExceeded) and error.timeout_s is None
         carried = CarriedError.of(error)
-        self._report.failures.append(
+        self._note_failure(
             Failure(item.root, item.message_id, node, attempt, carried, data, definitions, item.sent, is_late)
         )
         self._note_ends([item.message_id])
@@ -182,8 +171,11 @@ class Outbox:
 
     def refuse(self, root: int, message_id: int, error: CarriedError) -> None:
         """A message could not be carried to or from this replica: it ends here, under the last node's name."""
-        self._report.failures.append(Failure(root, message_id, self._stage.last.name, 1, error))
+        self._note_failure(Failure(root, message_id, self._stage.last.name, 1, error))
         self._on_news()
+
+    def _note_failure(self, failure: Failure) -> None:
+        self._report.failures.append(failure)
 
     def flush(self) -> None:
         """Send what may go, and tell the caller's side that there is news.
@@ -399,60 +391,6 @@ class Outbox:
         if chosen is not None:
             self._report.destinations[item.message_id] = chosen[0] if count == 1 else chosen
 
-    def _pass_on(self, item: Item, index: int, output: Any) -> tuple[int | None, Any]:
-        """Send an output to the next stages that it goes to; gives its destination and its bare value."""
-        destination, value, key = self._way_of(output)
-        if destination is not None:
-            item.destinations = item.destinations or {}
-            item.destinations[index] = destination
-        for edge in self._stage.edges:
-            if goes_along(edge, destination):
-                message_id = child_id(item.message_id, edge.target, index)
-                if edge.back is None:
-                    self._sender.offer(edge.target, item.root, message_id, value, item.facts, item.hops, key)
-                else:
-                    self._send_back(edge, edge.back, item, message_id, value, key)
-        return destination, value
-
-    def _way_of(self, output: Any) -> tuple[int | None, Any, int | None]:
-        """An output's destination, its bare value, and the hash of its key, where it has one."""
-        key = None
-        if type(output) is Routed:
-            if output.destination is not None:
-                return output.destination, output.value, output.key
-            output, key = output.value, output.key
-        for takes, leaves, branch in self._choices:
-            if isinstance(output, takes) and not isinstance(output, leaves):
-                return branch, output, key
-        return None, output, key
-
-    def _send_back(self, edge: StageEdge, loop: Loop, item: Item, message_id: int, value: Any, key: int | None) -> None:
-        """Send a message round once more, unless it went round too often already: then it ends here."""
-        hops = hopped(item.hops, loop.number)
-        if hops[loop.number] <= loop.max_hops:
-            self._sender.offer(edge.target, item.root, message_id, value, item.facts, hops, key)
-            return
-        name = self._stage.last.name
-        error = BudgetExceeded(
-            f"input {position_of(item.root)} of its call went back from {name!r} to {edge.name!r} more than "
-            f"{counted(loop.max_hops, 'time')}; let the loop end sooner, or raise max_hops of its pr.Back",
-            node=name,
-        )
-        data, definitions = Failure.packed_value(value)
-        self._report.failures.append(Failure(item.root, message_id, name, 1, CarriedError.of(error), data, definitions))
-
-
-def _moved(hops: Mapping[int, Hops], olds: Sequence[int], news: Sequence[int]) -> Mapping[int, Hops]:
-    """The hops of messages under the ids of their only outputs."""
-    return {new: hops[old] for old, new in zip(olds, news, strict=True) if old in hops}
-
 
 def _size(report: Report) -> int:
     return max(len(report.results), len(report.ids) // _REPORTS_PER_RESULT, len(report.failures))
-
-
-def hopped(hops: Hops | None, number: int) -> Hops:
-    """Hops of a message that takes a back edge once more."""
-    counted = [*(hops or ()), *([0] * (number + 1 - len(hops or ())))]
-    counted[number] += 1
-    return tuple(counted)

@@ -167,11 +167,11 @@ MUTANTS = (
     ),
     # -- routing
     Mutant(
-        "routing", "a route takes one branch", "runtime/outbox.py",
+        "routing", "a route takes one branch", "runtime/ways.py",
         "if goes_along(edge, destination):", "if True:", ROUTING,
     ),
     Mutant(
-        "routing", "every successor gets a column", "runtime/outbox.py",
+        "routing", "every successor gets a column", "runtime/ways.py",
         "for edge in self._stage.edges:\n            if goes_along(edge, None)",
         "for edge in self._stage.edges[:1]:\n            if goes_along(edge, None)", ROUTING,
     ),
@@ -180,7 +180,7 @@ MUTANTS = (
         "if chosen is not None:\n            self", "if False:\n            self", ROUTING,
     ),
     Mutant(
-        "routing", "a routed message is passed on bare", "runtime/outbox.py",
+        "routing", "a routed message is passed on bare", "runtime/ways.py",
         "return output.destination, output.value", "return output.destination, output", ROUTING,
     ),
     Mutant(
@@ -262,7 +262,7 @@ MUTANTS = (
     ),
     # -- loops, joins and cancelling
     Mutant(
-        "loops", "a hop is counted", "runtime/outbox.py",
+        "loops", "a hop is counted", "runtime/ways.py",
         "counted[number] += 1", "pass", LOOPS,
     ),
     Mutant(
@@ -533,7 +533,7 @@ MUTANTS = (
         "return root & (1 << _POSITION_BITS) - 1", "return root & (1 << 8) - 1", IDS,
     ),
     Mutant(
-        "ids", "replicas and the caller's side derive the same ids", "runtime/outbox.py",
+        "ids", "replicas and the caller's side derive the same ids", "runtime/ways.py",
         "child_id(item.message_id, edge.target, index)", "child_id(item.message_id, edge.target, index + 1)",
         ("conformance/test_flows.py",),
     ),
