@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from penguiray.actors.calls import CallTransport, Peer
+from penguiray.actors.collector import CollectorWatch
 from penguiray.actors.streams import Reported, StreamTransport
 from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
@@ -59,6 +60,7 @@ class DriverLinks:
         """Used under the lock."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._collector = CollectorWatch(self.transport.note_absence)
 
     def connect(self, peers: Mapping[int, Sequence[Peer]]) -> None:
         """Say who the replicas of each stage are; streams lead to those that may have one."""
@@ -68,6 +70,7 @@ class DriverLinks:
             target = functools.partial(_run, self._loop, self._on_error)
             self._thread = threading.Thread(target=target, name="penguiray-streams", daemon=True)
             self._thread.start()
+            self._collector.open()
         with self._lock:
             self.transport.connect(peers, self._loop)
 
@@ -80,6 +83,7 @@ class DriverLinks:
 
     def close(self) -> None:
         """End the streams and the thread; nothing is sent from here on."""
+        self._collector.close()
         with self._lock:
             self.transport.close()
         if self._loop is not None and self._thread is not None:

@@ -202,12 +202,16 @@ class StreamTransport:
             self._looks, due = True, self._loop.time() + _LOOK_S
             self._loop.call_at(due, self._look, due)
 
+    def note_absence(self, away_s: float) -> None:
+        """This process stood still for so long, in seconds; from any thread."""
+        if self._loop is not None:
+            self._absence.note(away_s, self._loop.time())
+            self._on_absence(self._absence.lately_s)
+
     def _look(self, due: float) -> None:
         """See whether the loop has its turn in time, and go on with that as long as feedback comes."""
         assert self._loop is not None
-        now = self._loop.time()
-        self._absence.note(now - due, now)
-        self._on_absence(self._absence.lately_s)
+        self.note_absence(self._loop.time() - due)
         self._looks, goes_on, self._has_heard = False, self._has_heard, False
         if goes_on and not self._is_closed:
             self._look_later()
