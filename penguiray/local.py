@@ -132,7 +132,7 @@ class LocalEngine:
             self._replicas[link].outbox.refuse(root, message_id, error)
 
         replica = Replica(
-            stage,
+            replace(stage, passes_on=False),  # to tell costs little here, and the loop turns only while somebody waits
             self.plan.options,
             _Wire(self, feed, refuse),
             epoch=self._epoch,

@@ -153,6 +153,6 @@ class Reports:
 def _add_untold(stage: Stage, sums: dict[str, NodeCount], *, taken_next: int) -> None:
     """Count what a stage has surely given, since the next one took it, and has not told yet."""
     untold = max(0, taken_next - sums[stage.last.name].given)
-    for node in stage.nodes:
-        sums[node.name].taken += untold
-        sums[node.name].given += untold
+    for count in [sums[node.name] for node in stage.nodes]:
+        count.given += untold
+        count.taken = max(count.taken, count.given + count.failed)  # some that it told of were under way then

@@ -134,13 +134,16 @@ class StraightRoots:
         chosen: Chosen | None = None,  # noqa: ARG002
     ) -> News:
         """See `Roots`; a message without outputs ends its root, so no later stage will report."""
-        (news,) = self.finish_column(stage if count else None, [root])
+        (news,) = self._finish(stage.index + 1 if count else len(self._chain), [root])
         return news
 
-    def finish_column(self, stage: Stage | None, roots: Sequence[int]) -> list[News]:
-        """See `Roots`; None: they end before their last stage."""
+    def finish_column(self, stage: Stage, roots: Sequence[int]) -> list[News]:
+        """See `Roots`."""
+        return self._finish(stage.index + 1, roots)
+
+    def _finish(self, after: int, roots: Sequence[int]) -> list[News]:
+        """So many stages have finished the messages of these roots, or need not."""
         finished, whole = self._finished, len(self._chain)
-        after = whole if stage is None else stage.index + 1
         if after == whole:
             pop, known, done = finished.pop, News.KNOWN, News.DONE
             return [known if pop(root, None) is None else done for root in roots]
@@ -167,7 +170,7 @@ class StraightRoots:
         return [root for root in self._finished if call_of(root) == call]
 
     def missing(self, held: Container[int]) -> dict[int, frozenset[int]]:
-        """See `Roots`; the one message of a root is at one of the stages that have not reported."""
+        """See `Roots`; the one message of a root is behind the last stage that has told of it."""
         return {
             root: frozenset([finished]) for root, finished in self._finished.items() if not self._is_held(root, held)
         }

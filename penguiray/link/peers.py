@@ -14,7 +14,7 @@ PeerNews = tuple[int, LinkId, Any, tuple[int, ...]]
 epochs of all that were in its place before, of which nothing is taken any more."""
 
 Held = tuple[int, list[int]]
-"""How many reports of a replica tell of all that it has finished, and the ids of the messages that it holds besides."""
+"""How many reports of a replica tell of all that it has finished lately, and the ids of the messages that it holds."""
 
 
 def epoch_of(run: int, link: LinkId, generation: int) -> int:

@@ -83,6 +83,7 @@ class Outbox:
         self._pace = Pace()
         self._later: asyncio.TimerHandle | None = None
         self._counters_later: asyncio.TimerHandle | None = None
+        self._told_repeats = 0
         self._stage = stage
         self._passes_on = stage.passes_on
         self._passed = Passed(clock)
@@ -197,11 +198,18 @@ class Outbox:
         begun = self._clock.now()
         self._sender.flush()
         self._part()
+        if self._passes_on and self._repeats != self._told_repeats:
+            self._report.has_counters = True
         if self._report:
             self._on_news()
-        elif self._passes_on and self._counters_later is None:
+        elif (self._passes_on or self._attached) and self._counters_later is None:
             self._counters_later = asyncio.get_running_loop().call_later(_COUNTERS_S, self._tell_counters)
         self._pace.sent(begun, self._clock.now())
+
+    @property
+    def _repeats(self) -> int:
+        """Calls that were made again. There are few, and nothing else says that there were."""
+        return sum(count.retried + count.hedged for count in self._counters.values())
 
     def _tell_counters(self) -> None:
         self._counters_later = None
@@ -234,7 +242,7 @@ class Outbox:
         return not self._passes_on
 
     def tell_all(self) -> int:
-        """Have all be told that is finished now; how many reports its owner will have had when it knows that."""
+        """Have all be told that was finished lately; how many reports its owner will have had when it knows that."""
         roots, ids = self._passed.take()
         self._note_told(roots, ids, [1] * len(ids))
         self._part()
@@ -315,6 +323,10 @@ class Outbox:
             report.number = self._taken
             if report.begun:
                 self._begins = "told"
+            self._told_repeats = self._repeats
+            if self._counters_later is not None:
+                self._counters_later.cancel()
+                self._counters_later = None
         report.counters = {name: count.copy() for name, count in self._counters.items()}
         self._note_room()
         return report

@@ -7,16 +7,17 @@ from penguiray.clock import Clock
 __all__ = ["Passed"]
 
 _KEEP_S = 1.0
-"""How long it is kept, in seconds, and up to twice that: longer than a message is on its way from stage to stage."""
-_MOST = 20_000
-"""After so many messages no longer."""
+"""How long it is kept at least, in seconds, unless too many come: replicas take milliseconds to say what they hold."""
+_MOST = 6_000
+"""After so many messages those before them are forgotten. Twice as many make no report that has a replica wait."""
 
 
 class Passed:
     """Messages that went on to the next stage, which need not be told: what comes of them says as much.
 
     While replicas say one after the other what they hold, a message that moves may be named by none. Only then it has
-    to be known where it was lately; see `Roots.missing`.
+    to be known where it was lately; see `Roots.missing`. One that waited here for long before it moved may be forgotten
+    by then: if that happens to it twice, it is sent again without need, and what is done twice is told once.
     """
 
     __slots__ = ("_clock", "_ids", "_older", "_roots", "_since")

@@ -285,7 +285,10 @@ class Replica:
         self._built.worker.cancel()
 
     def held(self) -> Held:
-        """How many reports tell of all that is finished by now, and the ids of the messages that it holds besides."""
+        """How many reports tell of all that is finished by now, and the ids of the messages that it holds besides.
+
+        What passed lately is told for that; see `Outbox.tell_all`.
+        """
         return self.outbox.tell_all(), [*self._inbox.held(), *self._built.worker.held(), *self.outbox.held()]
 
     def attach(self, ingress: int, on_news: Callable[[], None]) -> None:

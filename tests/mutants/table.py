@@ -154,7 +154,7 @@ MUTANTS = (
     ),
     Mutant(
         "completion", "a message without outputs ends a straight root", "ingress/roots.py",
-        "whole if stage is None else stage.index + 1", "1 if stage is None else stage.index + 1", COMPLETION,
+        "stage.index + 1 if count else len(self._chain)", "stage.index + 1", COMPLETION,
     ),
     Mutant(
         "completion", "forgetting a call leaves the others", "ingress/roots.py",

@@ -195,20 +195,20 @@ PINNED = {
     (3, 11): {
         "to bytes": (0.81, 0.14),
         "from bytes": (0.94, 17.13),
-        "a list": (147.84, 6.38),
-        "an iterator": (187.92, 10.98),
+        "a list": (177.56, 6.66),
+        "an iterator": (217.02, 11.54),
     },
     (3, 12): {
         "to bytes": (0.72, 0.09),
         "from bytes": (0.83, 17.08),
-        "a list": (138.88, 5.0),
-        "an iterator": (174.5, 7.1),
+        "a list": (166.32, 5.15),
+        "an iterator": (201.46, 7.4),
     },
     (3, 13): {
         "to bytes": (0.72, 0.09),
         "from bytes": (0.8, 15.08),
-        "a list": (129.45, 4.99),
-        "an iterator": (167.94, 7.08),
+        "a list": (156.86, 5.14),
+        "an iterator": (194.9, 7.38),
     },
 }
 """For each version of Python what a message costs: instructions of the package, and blocks of memory.
