@@ -323,7 +323,8 @@ class Outbox:
             report.number = self._taken
             if report.begun:
                 self._begins = "told"
-            self._told_repeats = self._repeats
+            if self._passes_on:
+                self._told_repeats = self._repeats
             if self._counters_later is not None:
                 self._counters_later.cancel()
                 self._counters_later = None

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from by_hand import HandClock, NotingWire
 
 import penguiray as pr
 from penguiray.ingress.ingress import Ingress
 from penguiray.ingress.recovery import Answered, Recovery
-from penguiray.link.frame import Feedback, Frame, LinkId
+from penguiray.link.frame import Feedback, LinkId
 from penguiray.link.ids import first_id, root_of
 from penguiray.link.peers import Held, PeerNews
 from penguiray.link.report import Report
@@ -25,35 +26,12 @@ def three(x: int) -> Iterator[int]:
     yield x
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-
-class Wire:
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-
-    def send(self, frame: Frame) -> int:
-        self.frames.append(frame)
-        return 0
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
-
-
 class Run:
     """Three replicas of a stage, all of which work; each has one of three inputs, which it has taken off its inbox."""
 
     def __init__(self) -> None:
         self.plan = pr.Flow(three).plan(cpus=3)
-        self.clock, self.wire = Clock(), Wire()
+        self.clock, self.wire = HandClock(), NotingWire()
         self.ingress = Ingress(self.plan, self.wire, epoch=1, clock=self.clock, rng=random.Random(1))
         self.recovery = Recovery(self.plan, self.ingress, threading.RLock(), self, self.clock)
         self.links = {A, B, C}

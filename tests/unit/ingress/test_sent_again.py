@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from by_hand import NotingWire
 
 import penguiray as pr
 from penguiray.clock import SystemClock
@@ -15,7 +16,7 @@ from penguiray.ingress.losses import Losses
 from penguiray.ingress.replays import DEATHS
 from penguiray.ingress.roots import News, roots_for
 from penguiray.link.failure import CarriedError, Failure
-from penguiray.link.frame import Frame, LinkId
+from penguiray.link.frame import LinkId
 from penguiray.link.ids import child_id, first_id, next_attempt, root_of
 from penguiray.link.sender import Sender
 from penguiray.plan.plan import Plan
@@ -42,26 +43,11 @@ UNSURE = pr.Flow(first.options(deterministic=False) >> several).plan()
 ROOTS = [root_of(1, position) for position in range(3)]
 
 
-class Wire:
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-
-    def send(self, frame: Frame) -> int:
-        self.frames.append(frame)
-        return 0
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
-
-
 class Driver:
     """The caller's side of a plan, whose three inputs are sent."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.wire, self.roots = plan, Wire(), roots_for(plan)
+        self.plan, self.wire, self.roots = plan, NotingWire(), roots_for(plan)
         self.sender = Sender(self.wire, plan.options, epoch=1, clock=SystemClock(), rng=random.Random(1))
         self.sender.connect(0, 1)
         self.losses = Losses(plan, self.roots, self.sender, lambda roots: {})

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from by_hand import HandClock
 
 import penguiray as pr
-from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.link.frame import Feedback, Frame, LinkId
 from penguiray.link.sender import Sender
@@ -45,16 +45,6 @@ def first(x: int) -> int:
 @pr.node(fuse=False)
 def second(x: int) -> int:
     return x
-
-
-class HandClock(Clock):
-    """Stands still but for what each sending takes."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
 
 
 class Wire:

@@ -9,15 +9,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
 import pytest
+from by_hand import HandClock, NotingWire
 
 import penguiray as pr
-from penguiray.clock import Clock
 from penguiray.graph.policies import FlowOptions
 from penguiray.ingress.losses import Losses
 from penguiray.ingress.outcomes import Outcomes
 from penguiray.ingress.reports import Reports
 from penguiray.ingress.roots import roots_for
-from penguiray.link.frame import Frame, LinkId
+from penguiray.link.frame import LinkId
 from penguiray.link.ids import first_call, first_id, root_of
 from penguiray.link.message import Messages
 from penguiray.link.report import NodeCount, Report
@@ -52,39 +52,12 @@ def third(x: int) -> int:
     return x
 
 
-class HandClock(Clock):
-    """Goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-
-class Wire:
-    """Notes what is sent."""
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-
-    def send(self, frame: Frame) -> int:
-        self.frames.append(frame)
-        return 10
-
-    def frame_bytes(self, stage: int, full_bytes: float) -> float:
-        return full_bytes
-
-    def is_near(self, link: LinkId) -> bool:
-        return link.replica == 0
-
-
 class Bench:
     """The outbox of `first`, which gives messages to `second`; or that of `second`."""
 
     def __init__(self, of: int = 0) -> None:
         plan = pr.Flow(first >> second).plan()
-        self.clock, self.wire, self.woken = HandClock(), Wire(), 0
+        self.clock, self.wire, self.woken = HandClock(), NotingWire(), 0
         replica = Replica(
             plan.stages[of], FlowOptions(), self.wire, epoch=7, clock=self.clock, rng=random.Random(0),
             on_news=self._wake, inline=True,
